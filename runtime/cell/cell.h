@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cell/cell.h -- one live actor, and the directory of those of a shard. One thread at a time: whoever runs the shard. */
+#ifndef SOUK_CELL_CELL_H
+#define SOUK_CELL_CELL_H
+
+#include "cell/arena.h"
+#include "mail/message.h"
+
+/* An ask that has no outcome yet. */
+struct souk_open_ask {
+    uint32_t number, reply;
+    uint64_t due_ms;
+    bool durable; /* An earlier batch OPENED it: its end must be recorded. */
+};
+
+struct souk_cell {
+    const struct souk_kind *kind;
+    souk_key key;
+    uint64_t position; /* Of the last batch that has something of this actor; 0: none. */
+    uint64_t snapshot; /* The position of the snapshot it was woken from: replay ignores batches up to it. */
+    uint64_t stamp;    /* Of the batch under way in which it is entry `index` of the dictionary. */
+    uint32_t index;
+    uint32_t asked;    /* The number of its last ask. */
+    struct souk_open_ask *asks;
+    uint32_t asks_count, asks_room;
+    struct souk_fifo waiting; /* Messages until it is loaded; then queries until it has changed. */
+    uint64_t used_ms;  /* Turn time of its last message: whoever is idle may be put to sleep. */
+    uint32_t cut;      /* The checkpoint that took its snapshot last. */
+    bool dirty;        /* Differs from its snapshot. */
+    bool loading;      /* Its snapshot is on the way; messages wait. */
+    bool changed;      /* Since its waiting queries were last answered. */
+    bool broken;       /* Its snapshot or events cannot be read: everything to it is dead. */
+    _Alignas(16) uint8_t state[];
+};
+
+/* Cells by kind and key: open addressing with linear probing. */
+struct souk_directory { struct souk_cell **slot; uint32_t count, slots; };
+
+/* The actor, or NULL when it isn't live. */
+struct souk_cell *souk_directory_find(const struct souk_directory *directory, uint32_t kind, souk_key key);
+/* A new, zeroed actor. */
+struct souk_cell *souk_directory_add(struct souk_directory *directory, struct souk_arena *arena,
+                                     const struct souk_kind *kind, souk_key key);
+/* Forgets and frees an actor that has no waiting messages. */
+void souk_directory_remove(struct souk_directory *directory, struct souk_arena *arena, struct souk_cell *cell);
+
+/* An ask's place among the open ones, or NULL. */
+struct souk_open_ask *souk_cell_ask(struct souk_cell *cell, uint32_t number);
+void souk_cell_ask_add(struct souk_cell *cell, souk_heap *heap, struct souk_open_ask ask);
+void souk_cell_ask_remove(struct souk_cell *cell, struct souk_open_ask *ask);
+
+/* ---- Snapshots: what the vault keeps of an actor (R6). ---- */
+
+enum { SOUK_SNAPSHOT_NAME = 21 };
+/* The name under which the vault has it: 's', the kind, the key. */
+void souk_snapshot_name(uint8_t name[SOUK_SNAPSHOT_NAME], uint32_t kind, souk_key key);
+bool souk_snapshot_parse_name(struct souk_bytes name, uint32_t *kind, souk_key *key);
+/* How long a snapshot will be, and the snapshot, into exactly that many bytes. */
+size_t souk_snapshot_size(const struct souk_cell *cell);
+void souk_snapshot_write(const struct souk_cell *cell, uint8_t *snapshot, size_t length);
+/* What can be told without decoding the state. */
+struct souk_snapshot_head { uint64_t position; bool has_asks; };
+bool souk_snapshot_peek(struct souk_bytes snapshot, struct souk_snapshot_head *head);
+/* Fills a new cell. False when it is damaged. */
+bool souk_snapshot_read(struct souk_cell *cell, struct souk_bytes snapshot, souk_heap *heap);
+
+#endif

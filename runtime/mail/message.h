@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mail/message.h -- one message on its way: an envelope and its body, in one block of a worker's heap. */
+#ifndef SOUK_MAIL_MESSAGE_H
+#define SOUK_MAIL_MESSAGE_H
+
+#include "base/heap.h"
+#include <souk/actor.h>
+
+enum souk_message_class {
+    SOUK_TELL = 1,
+    SOUK_ASK,      /* Its outcome goes to `asker`. */
+    SOUK_REQUEST,  /* From outside, by worker `origin`; its answer is an exit. A command or a query. */
+    SOUK_OUTCOME,  /* What came of the ask `asker.number` of the actor it is for. */
+    SOUK_WAKE,     /* From an actor to itself, at `due_ms`. */
+    SOUK_CALL,     /* To a port: `to.kind` is the port's number, `asker` the caller. Always an exit. */
+    SOUK_ANSWER,   /* An exit: the answer to a request. */
+    SOUK_LOADED,   /* To the keeper: an actor's snapshot is needed; from him: here it is. */
+    SOUK_CHUNK,    /* To the keeper: a snapshot for the vault, name and value. */
+};
+
+/* A message's id: where the journal recorded that it was sent. Position 0: not recorded (yet). */
+struct souk_id { uint64_t position; uint32_t ordinal; };
+
+struct souk_message {
+    struct souk_message *next;
+    uint64_t dep;          /* Rule R4: the highest position that its content may depend on. */
+    uint64_t time_ms;      /* The turn time of its sender; the turn that handles it is not earlier (R9). */
+    uint64_t due_ms;       /* Of a wake; of a request, when its asker gives up. */
+    uint64_t ticket;       /* Of a request, an answer and a call: whom it is for. */
+    souk_ref to;
+    souk_asker asker;
+    struct souk_id id;
+    uint32_t tag;          /* The row; for an outcome, the reply's row. */
+    uint32_t slot;         /* Its place among the sends of the batch under way, while id.position is 0. */
+    souk_verdict refusal;
+    uint32_t length;       /* Of the body, in bytes. */
+    uint16_t origin;       /* The worker that a request came from. */
+    uint8_t class;         /* enum souk_message_class */
+    uint8_t ending;        /* Of an outcome or answer: enum souk_ending. */
+    bool is_query;
+    bool in_batch;         /* Sent in the batch under way. */
+    uint8_t body[];
+};
+
+static inline struct souk_message *
+souk_message_new(souk_heap *heap, enum souk_message_class class, size_t length)
+{
+    struct souk_message *m = souk_heap_alloc(heap, sizeof *m + length);
+    memset(m, 0, sizeof *m);
+    m->class = (uint8_t)class;
+    m->length = (uint32_t)length;
+    return m;
+}
+
+static inline void
+souk_message_free(souk_heap *heap, struct souk_message *m)
+{
+    souk_heap_free(heap, m, sizeof *m + m->length);
+}
+
+/* A plain first-in first-out queue of messages, for one thread. */
+struct souk_fifo { struct souk_message *head, *tail; };
+
+static inline void
+souk_fifo_push(struct souk_fifo *fifo, struct souk_message *m)
+{
+    m->next = NULL;
+    if (fifo->tail) fifo->tail->next = m;
+    else fifo->head = m;
+    fifo->tail = m;
+}
+
+static inline struct souk_message *
+souk_fifo_pop(struct souk_fifo *fifo)
+{
+    struct souk_message *m = fifo->head;
+    if (!m) return NULL;
+    fifo->head = m->next;
+    if (!fifo->head) fifo->tail = NULL;
+    return m;
+}
+
+#endif

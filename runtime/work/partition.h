@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* work/partition.h -- a journal, its shards and the workers that run them: what they share, and who may touch what.
+ *
+ * Why run-ahead is sound (DURABILITY R1, R4). All that a slice did becomes one batch. A worker closes a slice in this
+ * order: it encodes the batch, takes its position and fills its place in the ring, publishes its messages to other
+ * shards, and only then lets go of its shards. So whoever sees anything of a batch, through a message or through the
+ * state of a shard, takes a later position for what he does about it: the positions are a total order in which each
+ * batch comes after all that it depends on. The journal takes batches from the ring strictly by position and never past
+ * a gap, so what is on disk is always a prefix of that order, and each prefix is a consistent past. What leaves the
+ * partition carries the highest position that it depends on (`dep`), and waits until the journal has reached it.
+ *
+ * A shard is idle, queued (in some worker's ready ring) or held (by the one worker that runs it). Idle -> held or
+ * queued is a compare-and-swap by whoever has a message for it; queued -> held is done by whoever takes it out of a
+ * ring; held -> idle or queued is its holder's. A message pushed while the holder lets go is not lost: the holder
+ * publishes idle, then looks at the mailbox again; the pusher pushes, then looks at the state; both are sequentially
+ * consistent, so at least one of them sees the other (Dekker). */
+#ifndef SOUK_WORK_PARTITION_H
+#define SOUK_WORK_PARTITION_H
+
+#include "base/histogram.h"
+#include "cell/turn.h"
+#include "mail/mailbox.h"
+#include "store/data.h"
+#include "world/loop.h"
+#include "world/thread.h"
+#include "world/world.h"
+#include <souk/node.h>
+#include <stdatomic.h>
+
+enum {
+    SOUK_SHARDS = 256,        /* Virtual: fixed for a data directory, whatever the number of workers. */
+    SOUK_KINDS_MAX = 64,
+    SOUK_WORKERS_MAX = 64,
+    SOUK_RING = 4096,         /* Batches between the workers and the journal. */
+    SOUK_SLICE_TURNS = 512,   /* A slice ends after so many turns ... */
+    SOUK_SLICE_BYTES = 256 << 10, /* ... or so much of journal. */
+    SOUK_GROUP_BYTES = 4 << 20,
+    SOUK_REQUESTS_MAX = 1 << 16, /* Under way, for each worker. */
+    SOUK_GROUP_HEADER = 24,
+};
+
+/* A deadline: of an ask, or of a message to be delivered later. */
+struct souk_timer {
+    uint64_t due_ms;
+    struct souk_message *wake; /* NULL: the ask `number` of the actor. */
+    souk_ref actor;
+    uint32_t number;
+};
+struct souk_timers { struct souk_timer *at; uint32_t count, room; }; /* A binary heap, earliest first. */
+
+/* A port call that is under way: its body is in the journal from `position` on. */
+struct souk_outstanding_call { souk_asker asker; uint64_t position; };
+
+enum souk_shard_state { SOUK_SHARD_IDLE, SOUK_SHARD_QUEUED, SOUK_SHARD_HELD };
+
+struct souk_shard {
+    _Alignas(64) _Atomic uint32_t state;
+    uint32_t number;
+    struct souk_mailbox mailbox; /* Any thread pushes. */
+    /* All below is its holder's. */
+    struct souk_fifo backlog;
+    uint32_t backlog_count;
+    struct souk_directory directory;
+    struct souk_arena arena;
+    struct souk_timers timers;
+    struct souk_map sleeping;   /* Actors with a snapshot that are not live; see sleeping_key(). */
+    struct souk_outstanding_call *calls;
+    uint32_t calls_count, calls_room;
+    uint64_t dep;               /* The highest position that its state depends on. */
+    uint64_t now_ms;            /* The latest turn time in it. */
+    _Atomic uint32_t cut;       /* The last checkpoint that has it; any thread may look. */
+    uint32_t hand;              /* Where the search for idle actors goes on. */
+};
+
+/* A place in the ring. `position` says whose batch it holds; the buffers stay and are swapped with the workers'. */
+struct souk_ring_place {
+    _Alignas(64) _Atomic uint64_t position;
+    struct souk_batch batch;
+};
+
+struct souk_request_slot { struct souk_request *request; uint32_t generation, next; };
+struct souk_call_slot { souk_asker asker; uint32_t generation, next; bool busy; };
+
+enum { SOUK_WHEEL = 1024, SOUK_WHEEL_MS = 8 };
+
+struct souk_worker {
+    struct souk_partition *partition;
+    unsigned number;
+    souk_heap *heap;
+    struct souk_slice slice;
+    struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
+    struct souk_shard *held[SOUK_SHARDS];
+    unsigned held_count;
+    bool holds[SOUK_SHARDS];
+    struct souk_fifo outgoing[SOUK_SHARDS]; /* Published when the slice closes (R1). */
+    uint8_t outgoing_list[SOUK_SHARDS];
+    unsigned outgoing_count;
+    struct souk_fifo exits_now;             /* Of the slice under way. */
+    struct souk_fifo exits;                 /* Wait for `dep`; first in, first out, and monotone. */
+    uint64_t exits_dep;
+    struct souk_fifo incoming;              /* From outside, to be handled in the next slice. */
+    uint64_t due[SOUK_SHARDS], due_min;     /* Next timer of the shards that it ran last. */
+    uint32_t slice_turns, slice_turns_max;  /* How many the slice has had, and may have. */
+    uint32_t shard_cursor;
+    souk_ready *ready;
+    struct souk_mailbox inbox;              /* Answers, port calls and snapshots from other threads. */
+    /* Requests from outside. */
+    struct souk_request_slot *requests;
+    uint32_t requests_free, requests_room, requests_count;
+    struct souk_request *wheel[SOUK_WHEEL];
+    uint64_t wheel_at;
+    struct souk_scratch read_scratch;
+    uint8_t *read_memory;
+    /* Port calls, on worker 0. */
+    struct souk_call_slot *calls;
+    uint32_t calls_free, calls_room;
+    struct souk_fifo calls_waiting;         /* Until the doors are open. */
+    bool doors_open;
+    /* How it sleeps. */
+    souk_loop *loop;                        /* NULL in a simulation. */
+    _Atomic bool parked;
+    _Atomic bool has_exits;
+    _Atomic uint32_t checkpoint_seen;
+    uint64_t tick_ns;
+    /* Counted by its own thread, read by any. */
+    _Atomic uint64_t counted[16];
+};
+
+enum souk_worker_count {
+    SOUK_N_TURNS, SOUK_N_EVENTS, SOUK_N_REFUSALS, SOUK_N_MALFORMED, SOUK_N_MESSAGES, SOUK_N_ASKS, SOUK_N_LATE,
+    SOUK_N_BATCHES, SOUK_N_BATCH_BYTES, SOUK_N_ACROSS, SOUK_N_REQUESTS, SOUK_N_REFUSED, SOUK_N_REPLIES, SOUK_N_STEALS,
+    SOUK_N_PARKS, SOUK_N_DEPTH,
+};
+
+/* The checkpoint under way (R6, R7); see keeper.c. */
+struct souk_checkpoint {
+    _Atomic uint32_t epoch;     /* Grows with each; workers note that they have seen it between two slices. */
+    _Atomic bool cutting;       /* Shards are to be cut. */
+    _Atomic uint32_t left;      /* Shards not yet cut. */
+    _Atomic uint64_t low;       /* The lowest position that recovery must read again for what is outstanding. */
+    _Atomic uint32_t done;      /* The last whose marker is durable. */
+    uint64_t position;          /* All that is at or below it is in the snapshots. The keeper's. */
+    struct souk_link link;      /* The journal's at that position. */
+    _Atomic uint64_t began_bytes; /* How much journal there was when it began. */
+    unsigned phase;
+};
+
+struct souk_partition {
+    const struct souk_node *node; /* Whose it is; NULL in a simulation. */
+    const struct souk_world *world;
+    struct souk_memory *memory;
+    souk_heap *heap; /* For what is made before the threads start. */
+    const struct souk_kind *kinds[SOUK_KINDS_MAX];
+    struct souk_secret secret;
+    souk_journal *journal;
+    souk_vault *vault;
+    struct souk_shard *shards;
+    struct souk_worker **workers;
+    unsigned workers_count;
+    const struct souk_port_driver *ports;
+    uint64_t backlog_max, checkpoint_bytes;
+    uint32_t actors_max; /* Live in memory before idle ones are put to sleep. */
+    /* Time (R9): the last recorded one plus what has passed since. */
+    uint64_t base_ms, base_ns;
+    _Atomic bool timers_run; /* False until recovery has delivered all that was outstanding. */
+    /* The ring, and the journal's end. */
+    struct souk_ring_place *ring;
+    _Alignas(64) _Atomic uint64_t position;  /* The last one taken. */
+    _Alignas(64) _Atomic uint64_t durable;   /* The last one on disk. */
+    _Atomic uint64_t backlog_bytes;          /* Taken and not yet durable. */
+    _Alignas(64) _Atomic bool baton;         /* Whoever has it commits. */
+    struct souk_link link;                   /* Under the baton: the link at `durable`. */
+    struct souk_histogram *commit_ns;        /* Under the baton. */
+    _Atomic uint64_t groups, group_bytes, commits_inline;
+    _Atomic uint32_t fault;                  /* A souk_err: the journal has failed, nothing more leaves. */
+    _Atomic bool disk_full;                  /* Below the reserve: no new commands (R8). */
+    struct souk_bed journal_bed;
+    /* The keeper: loads sleeping actors, writes checkpoints. */
+    souk_heap *keeper_heap;
+    struct souk_mailbox keeper_box;
+    struct souk_fifo chunks;                 /* Snapshots to be written, in the order in which they were taken. */
+    struct souk_bed keeper_bed;
+    struct souk_checkpoint checkpoint;
+    _Atomic bool checkpoint_wanted;
+    _Atomic uint64_t checkpoints;
+    _Atomic uint64_t actors;
+};
+
+/* ---- Partition time and shards. ---- */
+
+/* Milliseconds since 1970; never goes back. Any thread. */
+uint64_t souk_partition_now_ms(const struct souk_partition *partition);
+static inline struct souk_shard *
+souk_shard_of(const struct souk_partition *p, souk_key key)
+{
+    return &p->shards[key.high % SOUK_SHARDS];
+}
+
+void souk_timers_add(struct souk_timers *timers, souk_heap *heap, struct souk_timer timer);
+/* Takes the earliest, if it is due by then. */
+bool souk_timers_take(struct souk_timers *timers, uint64_t now_ms, struct souk_timer *out);
+
+/* Remembers that an actor has a snapshot, and whether one has. The shard's holder. */
+void souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key);
+bool souk_shard_sleeps(const struct souk_shard *shard, uint32_t kind, souk_key key);
+
+/* ---- slice.c: the worker's thread. ---- */
+
+/* Readies a new worker's slice. */
+void souk_slice_init(struct souk_worker *worker);
+/* Runs one slice, if there is anything to run; true when it did. */
+bool souk_slice_step(struct souk_worker *worker);
+/* Something for an actor from outside the partition's shards: handled in the next slice. Takes the message. */
+void souk_worker_deliver(struct souk_worker *worker, struct souk_message *message);
+
+/* ---- commit.c: any thread. ---- */
+
+/* Writes what is in the ring, once, if nobody else does; true when something became durable. */
+bool souk_commit_step(struct souk_partition *partition);
+/* True when batches wait and nobody commits. */
+bool souk_commit_wanted(const struct souk_partition *partition);
+/* The header of a group of batches, as the journal stores it: magic, count, the link before it. */
+void souk_group_header(uint8_t out[SOUK_GROUP_HEADER], uint32_t count, struct souk_link previous);
+bool souk_group_open(struct souk_bytes group, uint32_t *count, struct souk_link *previous);
+
+/* ---- request.c: the worker's thread. ---- */
+
+/* Gives a durable answer to whoever asked. Takes the message. */
+void souk_request_answer(struct souk_worker *worker, struct souk_message *answer);
+/* Makes a durable port call. Takes the message. Worker 0. */
+void souk_port_call(struct souk_worker *worker, struct souk_message *call);
+/* From now on port calls are made; those that waited first. Worker 0. */
+void souk_ports_open(struct souk_worker *worker);
+/* Tells LATE to requests whose time is over. */
+void souk_requests_expire(struct souk_worker *worker, uint64_t now_ns);
+
+/* ---- worker.c. ---- */
+
+struct souk_worker *souk_worker_open(struct souk_partition *partition, unsigned number);
+/* One round: what other threads sent, timers, a slice, exits. True when it did anything. Never blocks. */
+bool souk_worker_step(struct souk_worker *worker);
+/* Nanoseconds until it has something to do on its own; UINT64_MAX: never. */
+uint64_t souk_worker_idle_ns(struct souk_worker *worker);
+/* Puts a message into a worker's inbox and wakes it if it sleeps. Any thread. */
+void souk_worker_post(struct souk_worker *worker, struct souk_message *message);
+/* Wakes a worker if it sleeps. Any thread. */
+void souk_worker_wake(struct souk_worker *worker);
+static inline void
+souk_tally_up(struct souk_worker *w, enum souk_worker_count which, uint64_t amount)
+{
+    /* relaxed: one writer; a reader infers nothing else from it. */
+    atomic_store_explicit(&w->counted[which], atomic_load_explicit(&w->counted[which], memory_order_relaxed) + amount,
+                          memory_order_relaxed);
+}
+
+/* ---- keeper.c. ---- */
+
+/* One round of the keeper: snapshots that are asked for, the checkpoint. True when it did anything. */
+bool souk_keeper_step(struct souk_partition *partition);
+/* Asks for the snapshot of an actor. The shard's holder. */
+void souk_keeper_load(struct souk_worker *worker, struct souk_cell *cell);
+/* Takes the snapshots of a held shard for the checkpoint under way; puts idle actors to sleep when there are too many. */
+void souk_shard_cut(struct souk_worker *worker, struct souk_shard *shard);
+void souk_shard_trim(struct souk_worker *worker, struct souk_shard *shard);
+
+/* The marker of a checkpoint: all up to `position` is in the snapshots; recovery reads from `low` on. */
+struct souk_marker { uint64_t position, low; struct souk_link link; };
+enum { SOUK_MARKER_BYTES = 1 + 8 + 8 + 16 + 8 };
+void souk_marker_write(uint8_t out[SOUK_MARKER_BYTES], const struct souk_marker *marker);
+/* False when it is damaged or of another version. */
+bool souk_marker_read(struct souk_bytes bytes, struct souk_marker *marker);
+
+/* ---- recover.c. ---- */
+
+struct souk_partition_options {
+    const struct souk_node *node;
+    const struct souk_world *world;
+    const struct souk_kind *const *kinds;
+    const struct souk_port_driver *ports;
+    souk_journal *journal;
+    souk_vault *vault;
+    struct souk_secret secret;
+    unsigned workers;
+    uint64_t backlog_max, checkpoint_bytes;
+    uint32_t actors_max;
+};
+/* Makes a partition and brings it to where its journal ends. Not yet any threads. Damage is told in `why`. */
+souk_err souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why,
+                             size_t why_size) SOUK_MUST_CHECK;
+/* Zeroed memory on cache lines of its own, which lives as long as the heap's memory. */
+void *souk_partition_lines(souk_heap *heap, size_t size);
+/* Frees it all; the journal and the vault stay the caller's. No thread may be in it. */
+void souk_partition_close(struct souk_partition **partition_p);
+
+#endif

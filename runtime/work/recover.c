@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* work/recover.c -- from what is on disk to a partition as it was: snapshots, then the journal from the checkpoint on.
+ *
+ * Events are applied to whoever's snapshot is older than they are. What batches sent and no batch consumed is delivered
+ * again, in the order of the ids, before any timer runs and before anything comes in from outside (R3, R9). Everything
+ * is checked as it is read: positions without a gap, the chain of links, the marker's own link, and that no snapshot is
+ * from beyond the journal's end (R6). An actor whose events cannot be applied is set apart; the rest goes on (R5). */
+#include "work/partition.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct recovery {
+    struct souk_partition *p;
+    char *why;
+    size_t why_size;
+    struct souk_marker marker;
+    uint64_t next;              /* The position that must come. 0: whatever comes first. */
+    struct souk_link link;
+    bool linked;
+    uint64_t last_ms;
+    uint64_t newest_snapshot;
+    struct souk_message **sent; /* Outstanding, in the order of their ids; NULL where consumed. */
+    size_t sent_count, sent_room;
+    struct souk_message **calls; /* Port calls without outcome. */
+    size_t calls_count, calls_room;
+    struct souk_cell **cells;    /* The dictionary of the batch being read. */
+    size_t cells_count, cells_room;
+    struct souk_scratch scratch;
+    souk_ref *asking;            /* Sleeping actors with open asks: their deadlines must run. */
+    size_t asking_count, asking_room;
+};
+
+#define PUSH(r, list, value)                                                                                   \
+    do {                                                                                                       \
+        if ((r)->list##_count == (r)->list##_room) {                                                           \
+            size_t room = (r)->list##_room ? 2 * (r)->list##_room : 256;                                       \
+            (r)->list = souk_heap_grow((r)->p->heap, (r)->list, (r)->list##_room * sizeof *(r)->list,          \
+                                       room * sizeof *(r)->list);                                              \
+            (r)->list##_room = room;                                                                           \
+        }                                                                                                      \
+        (r)->list[(r)->list##_count++] = (value);                                                              \
+    } while (0)
+
+static souk_err
+damaged(struct recovery *r, const char *what, uint64_t position)
+{
+    if (r->why) snprintf(r->why, r->why_size, "the journal is damaged: %s at position %llu", what,
+                         (unsigned long long)position);
+    return SOUK_ERR_CORRUPT;
+}
+
+/* ---- Snapshots. ---- */
+
+static souk_err
+note_snapshot(void *arg, struct souk_bytes name, struct souk_bytes value)
+{
+    struct recovery *r = arg;
+    uint32_t kind;
+    souk_key key;
+    struct souk_snapshot_head head;
+    if (!souk_snapshot_parse_name(name, &kind, &key) || !souk_snapshot_peek(value, &head)) {
+        if (r->why) snprintf(r->why, r->why_size, "the vault holds a snapshot that cannot be read");
+        return SOUK_ERR_CORRUPT;
+    }
+    if (kind >= SOUK_KINDS_MAX || !r->p->kinds[kind]) {
+        if (r->why) snprintf(r->why, r->why_size, "the vault holds actors of kind %u, which this program lacks", kind);
+        return SOUK_ERR_VERSION;
+    }
+    if (head.position > r->newest_snapshot) r->newest_snapshot = head.position;
+    souk_shard_sleep(souk_shard_of(r->p, key), kind, key);
+    if (head.has_asks) PUSH(r, asking, ((souk_ref){ kind, key }));
+    return SOUK_OK;
+}
+
+/* The actor, woken or made. */
+static souk_err
+wake_actor(struct recovery *r, uint32_t kind, souk_key key, struct souk_cell **out)
+{
+    struct souk_partition *p = r->p;
+    struct souk_shard *shard = souk_shard_of(p, key);
+    struct souk_cell *cell = souk_directory_find(&shard->directory, kind, key);
+    *out = cell;
+    if (cell) return SOUK_OK;
+    if (kind >= SOUK_KINDS_MAX || !p->kinds[kind]) {
+        if (r->why) snprintf(r->why, r->why_size, "the journal holds actors of kind %u, which this program lacks", kind);
+        return SOUK_ERR_VERSION;
+    }
+    *out = cell = souk_directory_add(&shard->directory, &shard->arena, p->kinds[kind], key);
+    atomic_fetch_add(&p->actors, 1);
+    if (!souk_shard_sleeps(shard, kind, key)) return SOUK_OK;
+    uint8_t name[SOUK_SNAPSHOT_NAME];
+    void *value = NULL;
+    size_t length = 0;
+    souk_snapshot_name(name, kind, key);
+    souk_err err = p->vault->ops->get(p->vault, (struct souk_bytes){ name, sizeof name }, &value, &length);
+    if (err == SOUK_ERR_MISSING) return SOUK_OK;
+    if (!err) cell->broken = !souk_snapshot_read(cell, (struct souk_bytes){ value, length }, p->heap);
+    free(value);
+    return err;
+}
+
+/* ---- Batches. ---- */
+
+static void
+consume(struct recovery *r, struct souk_id id)
+{
+    size_t low = 0, high = r->sent_count; /* First entry not before the id; consumed entries keep their place by id. */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct souk_message *m = r->sent[middle];
+        bool before = m->id.position < id.position || (m->id.position == id.position && m->id.ordinal < id.ordinal);
+        if (before) low = middle + 1;
+        else high = middle;
+    }
+    if (low == r->sent_count) return;
+    struct souk_message *m = r->sent[low];
+    if (m->id.position == id.position && m->id.ordinal == id.ordinal) m->class = 0; /* Consumed. */
+}
+
+static void
+close_ask(struct recovery *r, struct souk_cell *cell, uint32_t number, bool replays)
+{
+    struct souk_open_ask *ask = replays ? souk_cell_ask(cell, number) : NULL;
+    if (ask) souk_cell_ask_remove(cell, ask);
+    for (size_t i = r->calls_count; i-- > 0;) {
+        const souk_asker *asker = &r->calls[i]->asker;
+        if (asker->number != number || asker->kind != cell->kind->number || !souk_key_equal(asker->key, cell->key))
+            continue;
+        r->calls[i] = r->calls[--r->calls_count];
+        return;
+    }
+}
+
+static void
+keep_send(struct recovery *r, const struct souk_step *step)
+{
+    struct souk_message *m = souk_message_new(r->p->heap, SOUK_TELL, step->body.length);
+    uint32_t length = m->length;
+    *m = step->send;
+    m->length = length;
+    if (length) memcpy(m->body, step->body.at, length);
+    if (m->class == SOUK_CALL) PUSH(r, calls, m);
+    else PUSH(r, sent, m);
+}
+
+static souk_err
+replay_batch(struct recovery *r, struct souk_batch_reader *batch)
+{
+    struct souk_cell *cell = NULL;
+    struct souk_step step;
+    r->cells_count = 0;
+    for (;;) {
+        souk_err err = souk_batch_next(batch, &step);
+        if (err) return damaged(r, "a batch that cannot be read", batch->position);
+        if (step.class == SOUK_STEP_END) return SOUK_OK;
+        if (step.class == SOUK_STEP_ACTOR) {
+            err = wake_actor(r, step.kind, step.key, &cell);
+            if (err) return err;
+            PUSH(r, cells, cell);
+            continue;
+        }
+        if (step.class == SOUK_STEP_SEND) {
+            keep_send(r, &step);
+            continue;
+        }
+        if (step.class != SOUK_STEP_EVENT) {
+            if (step.actor >= r->cells_count) return damaged(r, "an unknown actor", batch->position);
+            cell = r->cells[step.actor];
+        }
+        if (!cell) return damaged(r, "an event of nobody", batch->position);
+        bool replays = batch->position > cell->snapshot && !cell->broken;
+        if (step.class == SOUK_STEP_TURN) {
+            if (step.time_ms > r->last_ms) r->last_ms = step.time_ms;
+            if (step.cause.position) consume(r, step.cause);
+        } else if (step.class == SOUK_STEP_CLOSED) {
+            close_ask(r, cell, step.number, replays);
+        } else if (replays && step.class == SOUK_STEP_EVENT) {
+            cell->broken = !souk_turn_replay(cell, &r->scratch, step.tag, step.body);
+        } else if (replays && step.class == SOUK_STEP_OPENED) {
+            struct souk_open_ask ask = { step.number, step.tag, step.due_ms, true };
+            souk_cell_ask_add(cell, r->p->heap, ask);
+        }
+        if (step.class == SOUK_STEP_OPENED && step.number > cell->asked) cell->asked = step.number;
+        if (replays) {
+            cell->position = batch->position;
+            cell->dirty = true;
+        }
+    }
+}
+
+static souk_err
+replay_group(void *arg, uint64_t first, struct souk_bytes bytes)
+{
+    struct recovery *r = arg;
+    struct souk_link previous;
+    uint32_t count;
+    if (!souk_group_open(bytes, &count, &previous)) return damaged(r, "a group without its header", first);
+    if (r->next && r->next != first) return damaged(r, "a gap", r->next);
+    if (r->linked && (previous.high != r->link.high || previous.low != r->link.low))
+        return damaged(r, "a broken chain", first);
+    r->link = previous;
+    r->linked = true;
+    r->next = first;
+    const uint8_t *at = (const uint8_t *)bytes.at + SOUK_GROUP_HEADER;
+    size_t left = bytes.length - SOUK_GROUP_HEADER;
+    for (; count; count--) {
+        struct souk_batch_reader batch;
+        size_t length;
+        souk_err err = souk_batch_open(&batch, (struct souk_bytes){ at, left }, &r->link, &length);
+        if (err == SOUK_ERR_VERSION) {
+            if (r->why) snprintf(r->why, r->why_size, "the journal was written by another version of souk");
+            return err;
+        }
+        if (err || batch.position != r->next) return damaged(r, "a batch that doesn't follow", r->next);
+        r->link = batch.link;
+        const struct souk_marker *marker = &r->marker;
+        if (batch.position == marker->position &&
+            (batch.link.high != marker->link.high || batch.link.low != marker->link.low))
+            return damaged(r, "another history than the checkpoint's", batch.position);
+        if (batch.time_ms > r->last_ms) r->last_ms = batch.time_ms;
+        if (batch.position >= marker->low) err = replay_batch(r, &batch);
+        if (err) return err;
+        r->next++;
+        at += length;
+        left -= length;
+    }
+    return left ? damaged(r, "bytes after a group's end", first) : SOUK_OK;
+}
+
+/* ---- Putting back. ---- */
+
+static void
+deliver_again(struct recovery *r)
+{
+    struct souk_partition *p = r->p;
+    for (size_t i = 0; i < r->sent_count; i++) {
+        struct souk_message *m = r->sent[i];
+        struct souk_shard *shard = souk_shard_of(p, m->to.key);
+        if (m->class == SOUK_WAKE) {
+            struct souk_timer timer = { .due_ms = m->due_ms, .wake = m, .actor = m->to };
+            souk_timers_add(&shard->timers, p->heap, timer);
+        } else if (m->class) {
+            souk_fifo_push(&shard->backlog, m);
+            shard->backlog_count++;
+        } else {
+            souk_message_free(p->heap, m);
+        }
+    }
+    for (size_t i = 0; i < r->calls_count; i++) {
+        struct souk_message *m = r->calls[i];
+        struct souk_shard *shard = souk_shard_of(p, m->asker.key);
+        shard->calls = souk_heap_grow(p->heap, shard->calls, shard->calls_room * sizeof *shard->calls,
+                                      (shard->calls_room + 1) * sizeof *shard->calls);
+        shard->calls_room++;
+        shard->calls[shard->calls_count++] = (struct souk_outstanding_call){ m->asker, m->id.position };
+        souk_mailbox_push(&p->workers[0]->inbox, m, m);
+    }
+}
+
+/* Deadlines run again; shards with work stand in their workers' rings. */
+static void
+rewind_clocks(struct souk_partition *p)
+{
+    for (unsigned n = 0; n < SOUK_SHARDS; n++) {
+        struct souk_shard *shard = &p->shards[n];
+        struct souk_worker *w = p->workers[n % p->workers_count];
+        for (uint32_t i = 0; i < shard->directory.slots; i++) {
+            struct souk_cell *cell = shard->directory.slot[i];
+            for (uint32_t a = 0; cell && a < cell->asks_count; a++) {
+                struct souk_timer timer = { .due_ms = cell->asks[a].due_ms, .actor = { cell->kind->number, cell->key },
+                                            .number = cell->asks[a].number };
+                souk_timers_add(&shard->timers, p->heap, timer);
+            }
+        }
+        if (shard->timers.count) w->due[n] = shard->timers.at[0].due_ms;
+        if (w->due[n] < w->due_min) w->due_min = w->due[n];
+        shard->dep = atomic_load(&p->durable);
+        if (!shard->backlog.head) continue;
+        atomic_store(&shard->state, SOUK_SHARD_QUEUED);
+        souk_ready_put(w->ready, shard);
+    }
+}
+
+static souk_err
+read_all(struct recovery *r)
+{
+    struct souk_partition *p = r->p;
+    uint64_t first_group, last_group;
+    void *marker = NULL;
+    size_t length = 0;
+    souk_err err = p->vault->ops->get(p->vault, (struct souk_bytes){ "m", 1 }, &marker, &length);
+    if (err && err != SOUK_ERR_MISSING) return err;
+    if (!err && !souk_marker_read((struct souk_bytes){ marker, length }, &r->marker)) {
+        if (r->why) snprintf(r->why, r->why_size, "the checkpoint's marker cannot be read");
+        err = SOUK_ERR_CORRUPT;
+    } else {
+        err = SOUK_OK;
+    }
+    free(marker);
+    if (!err) err = p->vault->ops->each(p->vault, (struct souk_bytes){ "s", 1 }, note_snapshot, r);
+    for (size_t i = 0; i < r->asking_count && !err; i++) {
+        struct souk_cell *cell;
+        err = wake_actor(r, r->asking[i].kind, r->asking[i].key, &cell);
+    }
+    if (!err) err = p->journal->ops->bounds(p->journal, &first_group, &last_group);
+    if (err) return err;
+    uint64_t from = r->marker.low ? r->marker.low : 1;
+    if (first_group) err = p->journal->ops->read(p->journal, from, replay_group, r);
+    if (err) return err;
+    uint64_t end = r->next ? r->next - 1 : 0;
+    if (r->marker.position > end) return damaged(r, "it ends before the checkpoint", end);
+    if (r->newest_snapshot > end) return damaged(r, "it ends before a snapshot", end);
+    p->journal->ops->begin(p->journal, end);
+    atomic_store(&p->position, end);
+    atomic_store(&p->durable, end);
+    p->link = r->link;
+    return SOUK_OK;
+}
+
+/* Whatever was outstanding is handled before timers run, so that a slow restart compensates nothing by itself (R9). */
+static void
+settle(struct souk_partition *p)
+{
+    bool any = true;
+    while (any && !atomic_load(&p->fault)) {
+        any = false;
+        for (unsigned i = 0; i < p->workers_count; i++) any |= souk_worker_step(p->workers[i]);
+        any |= souk_keeper_step(p);
+        any |= souk_commit_step(p);
+    }
+    atomic_store(&p->timers_run, true);
+}
+
+/* Zeroed, and on cache lines of its own. Lives as long as the memory. */
+void *
+souk_partition_lines(souk_heap *heap, size_t size)
+{
+    uintptr_t at = (uintptr_t)souk_heap_zalloc(heap, size + 63);
+    return (void *)((at + 63) & ~(uintptr_t)63);
+}
+
+static void
+make(struct souk_partition *p, const struct souk_partition_options *o)
+{
+    for (const struct souk_kind *const *kind = o->kinds; *kind; kind++) {
+        souk_assert((*kind)->number && (*kind)->number < SOUK_KINDS_MAX && !p->kinds[(*kind)->number]);
+        souk_state_check(*kind);
+        p->kinds[(*kind)->number] = *kind;
+    }
+    p->node = o->node;
+    p->world = o->world;
+    p->secret = o->secret;
+    p->journal = o->journal;
+    p->vault = o->vault;
+    p->ports = o->ports;
+    p->backlog_max = o->backlog_max ? o->backlog_max : 16 << 20;
+    p->checkpoint_bytes = o->checkpoint_bytes ? o->checkpoint_bytes : UINT64_C(256) << 20;
+    p->actors_max = o->actors_max ? o->actors_max : 4 << 20;
+    p->ring = souk_partition_lines(p->heap, SOUK_RING * sizeof *p->ring);
+    p->commit_ns = souk_heap_zalloc(p->heap, sizeof *p->commit_ns);
+    p->shards = souk_partition_lines(p->heap, SOUK_SHARDS * sizeof *p->shards);
+    for (unsigned i = 0; i < SOUK_SHARDS; i++) {
+        p->shards[i].number = i;
+        p->shards[i].arena.heap = p->heap;
+        souk_mailbox_init(&p->shards[i].mailbox);
+    }
+    souk_mailbox_init(&p->keeper_box);
+    p->keeper_heap = souk_heap_open(p->memory);
+    p->workers_count = o->workers;
+    p->workers = souk_heap_zalloc(p->heap, o->workers * sizeof(struct souk_worker *));
+    for (unsigned i = 0; i < o->workers; i++) p->workers[i] = souk_worker_open(p, i);
+}
+
+souk_err
+souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why, size_t why_size)
+{
+    souk_assert(options->workers && options->workers <= SOUK_WORKERS_MAX);
+    souk_memory *memory = souk_memory_open();
+    if (!memory) return SOUK_ERR_MEMORY;
+    souk_heap *heap = souk_heap_open(memory);
+    struct souk_partition *p = souk_partition_lines(heap, sizeof *p);
+    p->memory = memory;
+    p->heap = heap;
+    make(p, options);
+    if (why && why_size) *why = 0;
+    struct recovery r = { .p = p, .why = why, .why_size = why_size };
+    uint8_t *scratch = souk_heap_alloc(heap, SOUK_SCRATCH_BYTES);
+    r.scratch = (struct souk_scratch){ scratch, scratch + SOUK_SCRATCH_BYTES };
+    souk_err err = read_all(&r);
+    if (err) {
+        souk_partition_close(&p);
+        return err;
+    }
+    uint64_t wall = p->world->wall_ms(p->world->self);
+    p->base_ms = wall > r.last_ms ? wall : r.last_ms;
+    p->base_ns = p->world->monotonic_ns(p->world->self);
+    deliver_again(&r);
+    rewind_clocks(p);
+    souk_heap_free(heap, scratch, SOUK_SCRATCH_BYTES);
+    souk_heap_free(heap, r.sent, r.sent_room * sizeof *r.sent);
+    souk_heap_free(heap, r.calls, r.calls_room * sizeof *r.calls);
+    souk_heap_free(heap, r.cells, r.cells_room * sizeof *r.cells);
+    souk_heap_free(heap, r.asking, r.asking_room * sizeof *r.asking);
+    settle(p);
+    *out = p;
+    return SOUK_OK;
+}
+
+void
+souk_partition_close(struct souk_partition **partition_p)
+{
+    struct souk_partition *p = *partition_p;
+    *partition_p = NULL;
+    if (!p) return;
+    souk_memory *memory = p->memory;
+    souk_memory_close(&memory);
+}

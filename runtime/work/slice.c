@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* work/slice.c -- a worker's uninterrupted run of turns, and how it becomes a batch.
+ *
+ * Messages for shards that the worker holds wait in one queue, `local`, so that a checkout's messages run one after the
+ * other whatever shards they visit. A shard that is idle is taken on the way; messages to one that another worker holds
+ * leave as one chain when the slice closes. Order between each pair of actors holds because everything for a shard goes
+ * through one of three queues that are emptied in this order: what it had when it was taken (backlog, then mailbox),
+ * then `local`; and once a slice has put something for a shard into `outgoing`, it goes on doing so until it closes. */
+#include "work/partition.h"
+
+static bool
+take_shard(struct souk_shard *shard, uint32_t from)
+{
+    /* acquire: pairs with the release in let_go(); what the last holder did is seen. */
+    return atomic_compare_exchange_strong_explicit(&shard->state, &from, SOUK_SHARD_HELD, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
+
+/* Opens the batch before the first turn. */
+static void
+begin(struct souk_worker *w)
+{
+    struct souk_slice *s = &w->slice;
+    souk_batch_begin(&s->batch, w->heap);
+    s->stamp += SOUK_WORKERS_MAX; /* Never the same for two workers: a cell remembers it. */
+    s->began_ms = s->now_ms = souk_partition_now_ms(w->partition);
+    s->dep = 0;
+    s->cells_count = s->sends_count = s->opened_count = 0;
+    w->slice_turns = 0;
+}
+
+static void
+backlog_push(struct souk_shard *shard, struct souk_message *m)
+{
+    souk_fifo_push(&shard->backlog, m);
+    shard->backlog_count++;
+}
+
+/* Timers that are due become messages. The deadline of an ask is an outcome that nobody sent. */
+static void
+ring_timers(struct souk_worker *w, struct souk_shard *shard)
+{
+    struct souk_timer timer;
+    if (!atomic_load_explicit(&w->partition->timers_run, memory_order_relaxed)) return;
+    while (souk_timers_take(&shard->timers, w->slice.now_ms, &timer)) {
+        struct souk_message *m = timer.wake;
+        if (!m) {
+            struct souk_cell *cell = souk_directory_find(&shard->directory, timer.actor.kind, timer.actor.key);
+            if (!cell || !souk_cell_ask(cell, timer.number)) continue;
+            m = souk_message_new(w->heap, SOUK_OUTCOME, 0);
+            m->to = timer.actor;
+            m->asker = (souk_asker){ timer.actor.key, timer.actor.kind, timer.number };
+            m->ending = SOUK_LATE;
+        }
+        backlog_push(shard, m);
+    }
+}
+
+/* Makes a shard the worker's until the slice closes. */
+static void
+hold(struct souk_worker *w, struct souk_shard *shard)
+{
+    w->held[w->held_count++] = shard;
+    w->holds[shard->number] = true;
+    shard->arena.heap = w->heap;
+    if (shard->dep > w->slice.dep) w->slice.dep = shard->dep;
+    if (shard->now_ms > w->slice.now_ms) w->slice.now_ms = shard->now_ms;
+    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) backlog_push(shard, m);
+    ring_timers(w, shard);
+}
+
+/* slice->route: where a message of a turn goes. */
+static void
+route(void *self, struct souk_message *m)
+{
+    struct souk_worker *w = self;
+    if (m->class == SOUK_CALL) return; /* Stays among the sends until the slice closes. */
+    struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+    if (m->class == SOUK_WAKE) {
+        struct souk_timer timer = { .due_ms = m->due_ms, .wake = m, .actor = m->to };
+        souk_timers_add(&shard->timers, w->heap, timer);
+        return;
+    }
+    unsigned n = shard->number;
+    if (!w->holds[n] && !w->outgoing[n].head && take_shard(shard, SOUK_SHARD_IDLE)) hold(w, shard);
+    if (w->holds[n]) {
+        if (shard->backlog.head) backlog_push(shard, m);
+        else souk_fifo_push(&w->local, m);
+        return;
+    }
+    if (!w->outgoing[n].head) w->outgoing_list[w->outgoing_count++] = (uint8_t)n;
+    souk_fifo_push(&w->outgoing[n], m);
+}
+
+static void
+leave(void *self, struct souk_message *m)
+{
+    struct souk_worker *w = self;
+    souk_fifo_push(&w->exits_now, m);
+}
+
+void
+souk_slice_init(struct souk_worker *w)
+{
+    w->slice.heap = w->heap;
+    w->slice_turns_max = SOUK_SLICE_TURNS;
+    w->slice.stamp = w->number + 1;
+    w->slice.secret = &w->partition->secret;
+    w->slice.scratch_memory = souk_heap_alloc(w->heap, SOUK_SCRATCH_BYTES);
+    w->slice.self = w;
+    w->slice.route = route;
+    w->slice.exit = leave;
+}
+
+/* The snapshot of a sleeping actor has come: it wakes, and what waited for it goes first. */
+static void
+wake_up(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
+{
+    struct souk_cell *cell = souk_directory_find(&shard->directory, m->to.kind, m->to.key);
+    souk_assert(cell && cell->loading);
+    cell->loading = false;
+    if (m->ending == SOUK_DEAD) cell->broken = true;
+    else if (m->ending == SOUK_DONE)
+        cell->broken = !souk_snapshot_read(cell, (struct souk_bytes){ m->body, m->length }, w->heap);
+    cell->dirty = false;
+    souk_message_free(w->heap, m);
+    struct souk_fifo waiting = cell->waiting;
+    cell->waiting = (struct souk_fifo){ NULL, NULL };
+    if (!waiting.head) return;
+    waiting.tail->next = w->local.head;
+    if (!w->local.head) w->local.tail = waiting.tail;
+    w->local.head = waiting.head;
+}
+
+/* The actor that a message is for: live, new, or asleep and then being loaded. */
+static struct souk_cell *
+find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_message *m)
+{
+    struct souk_cell *cell = souk_directory_find(&shard->directory, m->to.kind, m->to.key);
+    if (cell) return cell;
+    cell = souk_directory_add(&shard->directory, &shard->arena, w->partition->kinds[m->to.kind], m->to.key);
+    atomic_fetch_add_explicit(&w->partition->actors, 1, memory_order_relaxed);
+    if (souk_shard_sleeps(shard, m->to.kind, m->to.key)) {
+        cell->loading = true;
+        souk_keeper_load(w, cell);
+    }
+    return cell;
+}
+
+/* An actor that was only asked, or refused, and never did anything leaves no trace. */
+static void
+forget_if_blank(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell)
+{
+    if (cell->position || cell->stamp == w->slice.stamp || cell->asks_count || cell->waiting.head || cell->broken) return;
+    souk_directory_remove(&shard->directory, &shard->arena, cell);
+    atomic_fetch_sub_explicit(&w->partition->actors, 1, memory_order_relaxed);
+}
+
+static void
+run(struct souk_worker *w, struct souk_message *m)
+{
+    struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+    if (m->class == SOUK_LOADED) {
+        wake_up(w, shard, m);
+        return;
+    }
+    souk_assert(m->to.kind < SOUK_KINDS_MAX && w->partition->kinds[m->to.kind]);
+    struct souk_cell *cell = find_actor(w, shard, m);
+    cell->used_ms = w->slice.now_ms;
+    if (cell->loading) {
+        souk_fifo_push(&cell->waiting, m);
+        return;
+    }
+    if (cell->broken) souk_turn_refuse(&w->slice, cell, m, SOUK_DEAD, 0);
+    else souk_turn_run(&w->slice, cell, m);
+    w->slice_turns++;
+    forget_if_blank(w, shard, cell);
+}
+
+static bool
+full(const struct souk_worker *w)
+{
+    return w->slice_turns >= w->slice_turns_max || w->slice.batch.length >= SOUK_SLICE_BYTES;
+}
+
+/* Moves some of the backlog of held shards to the local queue, a little of each in turn. */
+static bool
+refill(struct souk_worker *w)
+{
+    enum { EACH = 64 };
+    bool any = false;
+    for (unsigned i = 0; i < w->held_count; i++) {
+        struct souk_shard *shard = w->held[i];
+        for (unsigned n = 0; n < EACH && shard->backlog.head; n++) {
+            souk_fifo_push(&w->local, souk_fifo_pop(&shard->backlog));
+            shard->backlog_count--;
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* ---- Closing. ---- */
+
+/* Queries that wait for a change of an actor that has changed are asked again. */
+static void
+ask_again(struct souk_worker *w)
+{
+    for (uint32_t i = 0; i < w->slice.cells_count; i++) {
+        struct souk_cell *cell = w->slice.cells[i];
+        if (!cell->changed) continue;
+        cell->changed = false;
+        if (cell->loading) continue;
+        struct souk_fifo waiting = cell->waiting;
+        cell->waiting = (struct souk_fifo){ NULL, NULL };
+        for (struct souk_message *m; (m = souk_fifo_pop(&waiting));) souk_turn_run(&w->slice, cell, m);
+    }
+}
+
+/* Sends that the batch did not consume itself go on record, and get their ids. */
+static void
+record_sends(struct souk_worker *w)
+{
+    struct souk_slice *s = &w->slice;
+    uint32_t ordinal = 0;
+    for (uint32_t i = 0; i < s->sends_count; i++) {
+        struct souk_message *m = s->sends[i];
+        if (!m) continue;
+        if (m->class == SOUK_REQUEST) { /* Passed on: a request is not the journal's to keep. */
+            s->sends[i] = NULL;
+            m->in_batch = false;
+            continue;
+        }
+        m->id.ordinal = ordinal++;
+        souk_batch_send(&s->batch, w->heap, m);
+    }
+}
+
+static void
+record_opened(struct souk_worker *w)
+{
+    struct souk_slice *s = &w->slice;
+    for (uint32_t i = 0; i < s->opened_count; i++) {
+        struct souk_cell *cell = s->opened[i].cell;
+        struct souk_open_ask *ask = souk_cell_ask(cell, s->opened[i].number);
+        if (!ask) continue;
+        ask->durable = true;
+        uint32_t actor = souk_slice_actor(s, cell);
+        souk_batch_opened(&s->batch, w->heap, actor, ask->number, ask->reply, ask->due_ms);
+        struct souk_timer timer = { .due_ms = ask->due_ms, .actor = { cell->kind->number, cell->key },
+                                    .number = ask->number };
+        souk_timers_add(&souk_shard_of(w->partition, cell->key)->timers, w->heap, timer);
+    }
+}
+
+/* Takes the batch's position and fills its place in the ring (R1). */
+static uint64_t
+enqueue(struct souk_worker *w)
+{
+    struct souk_partition *p = w->partition;
+    struct souk_slice *s = &w->slice;
+    size_t length = s->batch.length;
+    uint64_t position = atomic_fetch_add(&p->position, 1) + 1;
+    souk_batch_seal(&s->batch, (uint16_t)w->number, position, s->began_ms);
+    struct souk_ring_place *place = &p->ring[position % SOUK_RING];
+    struct souk_batch empty = place->batch;
+    place->batch = s->batch;
+    s->batch = empty;
+    atomic_fetch_add_explicit(&p->backlog_bytes, length, memory_order_relaxed);
+    atomic_store(&place->position, position); /* release: pairs with the acquire in commit.c collect() */
+    souk_tally_up(w, SOUK_N_BATCHES, 1);
+    souk_tally_up(w, SOUK_N_BATCH_BYTES, length);
+    return position;
+}
+
+static void
+remember_call(struct souk_worker *w, const struct souk_message *m)
+{
+    struct souk_shard *shard = souk_shard_of(w->partition, m->asker.key);
+    if (shard->calls_count == shard->calls_room) {
+        uint32_t room = shard->calls_room ? 2 * shard->calls_room : 4;
+        shard->calls = souk_heap_grow(w->heap, shard->calls, shard->calls_room * sizeof *shard->calls,
+                                      room * sizeof *shard->calls);
+        shard->calls_room = room;
+    }
+    shard->calls[shard->calls_count++] = (struct souk_outstanding_call){ m->asker, m->id.position };
+}
+
+/* What the batch's position means for messages, actors and exits. */
+static void
+settle(struct souk_worker *w, uint64_t position)
+{
+    struct souk_slice *s = &w->slice;
+    if (position) s->dep = position;
+    for (uint32_t i = 0; i < s->sends_count; i++) {
+        struct souk_message *m = s->sends[i];
+        if (!m) continue;
+        m->id.position = m->dep = position;
+        m->in_batch = false;
+        if (m->class != SOUK_CALL) continue;
+        remember_call(w, m);
+        souk_fifo_push(&w->exits_now, m);
+    }
+    for (uint32_t i = 0; i < s->cells_count; i++) {
+        s->cells[i]->position = position;
+        s->cells[i]->dirty = true;
+    }
+    if (s->dep > w->exits_dep) w->exits_dep = s->dep;
+    for (struct souk_message *m; (m = souk_fifo_pop(&w->exits_now));) {
+        m->dep = w->exits_dep;
+        souk_fifo_push(&w->exits, m);
+    }
+}
+
+static void
+publish(struct souk_worker *w)
+{
+    for (unsigned i = 0; i < w->outgoing_count; i++) {
+        struct souk_shard *shard = &w->partition->shards[w->outgoing_list[i]];
+        struct souk_fifo *chain = &w->outgoing[shard->number];
+        for (struct souk_message *m = chain->head; m; m = m->next) {
+            if (m->dep < w->slice.dep) m->dep = w->slice.dep;
+            souk_tally_up(w, SOUK_N_ACROSS, 1);
+        }
+        souk_mailbox_push(&shard->mailbox, chain->head, chain->tail);
+        *chain = (struct souk_fifo){ NULL, NULL };
+        uint32_t idle = SOUK_SHARD_IDLE; /* Sequentially consistent: the pusher's half of Dekker, see partition.h. */
+        if (atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED)) souk_ready_put(w->ready, shard);
+    }
+    w->outgoing_count = 0;
+}
+
+/* What the slice did not get to goes back in front of its shards' backlog. */
+static void
+give_back(struct souk_worker *w)
+{
+    struct souk_message *reversed = NULL;
+    for (struct souk_message *m; (m = souk_fifo_pop(&w->local));) {
+        m->next = reversed;
+        reversed = m;
+    }
+    while (reversed) {
+        struct souk_message *m = reversed;
+        reversed = m->next;
+        struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+        m->next = shard->backlog.head;
+        shard->backlog.head = m;
+        if (!shard->backlog.tail) shard->backlog.tail = m;
+        shard->backlog_count++;
+    }
+}
+
+static void
+let_go(struct souk_worker *w, struct souk_shard *shard)
+{
+    struct souk_partition *p = w->partition;
+    unsigned n = shard->number;
+    if (w->slice.dep > shard->dep) shard->dep = w->slice.dep;
+    shard->now_ms = w->slice.now_ms;
+    if (atomic_load_explicit(&p->checkpoint.cutting, memory_order_acquire)) souk_shard_cut(w, shard);
+    souk_shard_trim(w, shard);
+    w->due[n] = shard->timers.count ? shard->timers.at[0].due_ms : UINT64_MAX;
+    if (w->due[n] < w->due_min) w->due_min = w->due[n];
+    w->holds[n] = false;
+    if (shard->backlog.head || !souk_mailbox_empty(&shard->mailbox)) {
+        atomic_store(&shard->state, SOUK_SHARD_QUEUED); /* release: pairs with the acquire in take_shard() */
+        souk_ready_put(w->ready, shard);
+        return;
+    }
+    struct souk_mailbox *box = &shard->mailbox;
+    atomic_store(&shard->state, SOUK_SHARD_IDLE); /* Sequentially consistent: the holder's half of Dekker. */
+    uint32_t idle = SOUK_SHARD_IDLE;
+    if (atomic_load(&box->tail) != &box->stub && /* Whoever has taken the shard since sees to it himself. */
+        atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED))
+        souk_ready_put(w->ready, shard);
+}
+
+static void
+count(struct souk_worker *w)
+{
+    struct souk_turn_counts *c = &w->slice.counts;
+    souk_tally_up(w, SOUK_N_TURNS, c->turns);
+    souk_tally_up(w, SOUK_N_EVENTS, c->events);
+    souk_tally_up(w, SOUK_N_REFUSALS, c->refusals);
+    souk_tally_up(w, SOUK_N_MALFORMED, c->malformed);
+    souk_tally_up(w, SOUK_N_MESSAGES, c->messages);
+    souk_tally_up(w, SOUK_N_ASKS, c->asks);
+    souk_tally_up(w, SOUK_N_LATE, c->late);
+    *c = (struct souk_turn_counts){ 0 };
+}
+
+static void
+close_slice(struct souk_worker *w)
+{
+    ask_again(w);
+    record_sends(w);
+    record_opened(w);
+    settle(w, w->slice.batch.length > SOUK_BATCH_HEADER ? enqueue(w) : 0);
+    give_back(w);
+    publish(w);
+    for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
+    w->held_count = 0;
+    count(w);
+    if (w->exits.head) atomic_store(&w->has_exits, true); /* Sequentially consistent: pairs with commit.c tell_workers() */
+}
+
+/* ---- The step. ---- */
+
+void
+souk_worker_deliver(struct souk_worker *w, struct souk_message *m)
+{
+    souk_fifo_push(&w->incoming, m);
+}
+
+/* From outside: straight into a shard that can be had, else into its mailbox, where its holder finds it. */
+static void
+take_incoming(struct souk_worker *w)
+{
+    for (unsigned n = 0; n < SOUK_SLICE_TURNS && w->incoming.head; n++) {
+        struct souk_message *m = souk_fifo_pop(&w->incoming);
+        struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+        if (!w->holds[shard->number] && take_shard(shard, SOUK_SHARD_IDLE)) hold(w, shard);
+        if (w->holds[shard->number]) {
+            if (shard->backlog.head) backlog_push(shard, m);
+            else souk_fifo_push(&w->local, m);
+            continue;
+        }
+        souk_mailbox_push(&shard->mailbox, m, m);
+        uint32_t idle = SOUK_SHARD_IDLE;
+        if (atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED)) souk_ready_put(w->ready, shard);
+    }
+}
+
+/* Shards whose next timer is due. One that another worker has will see to its timers itself. */
+static void
+take_due(struct souk_worker *w)
+{
+    if (w->slice.now_ms < w->due_min || !atomic_load_explicit(&w->partition->timers_run, memory_order_relaxed)) return;
+    w->due_min = UINT64_MAX;
+    for (unsigned n = 0; n < SOUK_SHARDS; n++) {
+        if (w->due[n] <= w->slice.now_ms) {
+            w->due[n] = UINT64_MAX;
+            struct souk_shard *shard = &w->partition->shards[n];
+            if (!w->holds[n] && take_shard(shard, SOUK_SHARD_IDLE)) hold(w, shard);
+        }
+        if (w->due[n] < w->due_min) w->due_min = w->due[n];
+    }
+}
+
+static bool
+take_ready(struct souk_worker *w, souk_ready *ready)
+{
+    struct souk_shard *shard = souk_ready_take(ready);
+    if (!shard) return false;
+    bool taken = take_shard(shard, SOUK_SHARD_QUEUED);
+    souk_assert(taken); /* Only who took it from a ring may do that. */
+    hold(w, shard);
+    return true;
+}
+
+/* With nothing of its own to do a worker takes a shard that another has waiting. */
+static void
+steal(struct souk_worker *w)
+{
+    struct souk_partition *p = w->partition;
+    for (unsigned i = 1; i < p->workers_count; i++) {
+        if (take_ready(w, p->workers[(w->number + i) % p->workers_count]->ready)) {
+            souk_tally_up(w, SOUK_N_STEALS, 1);
+            return;
+        }
+    }
+}
+
+/* Between slices a worker helps with the checkpoint: one idle shard a step. */
+static void
+take_uncut(struct souk_worker *w)
+{
+    struct souk_checkpoint *c = &w->partition->checkpoint;
+    if (!atomic_load_explicit(&c->cutting, memory_order_acquire) || !atomic_load(&c->left)) return;
+    uint32_t epoch = atomic_load(&c->epoch);
+    for (unsigned n = 0; n < SOUK_SHARDS; n++) {
+        struct souk_shard *shard = &w->partition->shards[w->shard_cursor++ % SOUK_SHARDS];
+        if (w->holds[shard->number] || atomic_load_explicit(&shard->cut, memory_order_relaxed) == epoch) continue;
+        if (!take_shard(shard, SOUK_SHARD_IDLE)) continue;
+        hold(w, shard);
+        return;
+    }
+}
+
+bool
+souk_slice_step(struct souk_worker *w)
+{
+    struct souk_partition *p = w->partition;
+    uint64_t ahead = atomic_load(&p->position) - atomic_load(&p->durable);
+    if (ahead + 2 * p->workers_count >= SOUK_RING || atomic_load(&p->backlog_bytes) > 2 * p->backlog_max) return false;
+    begin(w);
+    for (unsigned n = 0; n < 16 && take_ready(w, w->ready); n++) {}
+    take_due(w);
+    take_incoming(w);
+    take_uncut(w);
+    if (!w->held_count) steal(w);
+    if (!w->held_count) return false;
+    do {
+        for (struct souk_message *m; !full(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
+    } while (!full(w) && refill(w));
+    close_slice(w);
+    return true;
+}

@@ -70,39 +70,39 @@ struct provider_book {
 struct provider_order { souk_key name; struct provider_intent *newest; };
 
 /* False: no memory, or the ledger cannot be opened (errno says why). Appends to it. */
-bool provider_book_open(struct provider_book *book, const struct provider_faults *faults, const char *ledger);
+bool souk_provider_book_open(struct provider_book *book, const struct provider_faults *faults, const char *ledger);
 /* Frees everything. */
-void provider_book_close(struct provider_book *book);
+void souk_provider_book_close(struct provider_book *book);
 /* A hash that only this run's seed knows. */
-souk_key provider_hash(const struct provider_book *book, const char *purpose, struct souk_text text);
+souk_key souk_provider_hash(const struct provider_book *book, const char *purpose, struct souk_text text);
 /* The record of that name, or NULL. */
-void *provider_find(const struct provider_table *table, souk_key name);
+void *souk_provider_find(const struct provider_table *table, souk_key name);
 /* Adds a record, whose name is not yet there. */
-void provider_add(struct provider_table *table, void *record);
+void souk_provider_add(struct provider_table *table, void *record);
 /* The intent of that id; NULL: none. */
-struct provider_intent *provider_intent_find(const struct provider_book *book, struct souk_text id);
+struct provider_intent *souk_provider_intent_find(const struct provider_book *book, struct souk_text id);
 /* The newest intent of an order; NULL: none. Its `next` is the one before. */
-struct provider_intent *provider_order_find(const struct provider_book *book, struct souk_text order);
+struct provider_intent *souk_provider_order_find(const struct provider_book *book, struct souk_text order);
 /* Makes an intent in the status PROCESSING; its id follows from the seed and `key`. */
-struct provider_intent *provider_intent_make(struct provider_book *book, struct souk_text key, int64_t amount,
+struct provider_intent *souk_provider_intent_make(struct provider_book *book, struct souk_text key, int64_t amount,
                                              struct souk_text currency, struct souk_text order,
                                              struct souk_text token, uint64_t now_ms);
 /* Writes a line and hands it to the system before it returns. */
-void provider_ledger(struct provider_book *book, const struct provider_intent *intent, struct souk_text key,
+void souk_provider_ledger(struct provider_book *book, const struct provider_intent *intent, struct souk_text key,
                      const char *op, int64_t amount, uint64_t now_ms);
 
 /* The word for a status. */
-const char *provider_status_word(enum provider_status status);
+const char *souk_provider_status_word(enum provider_status status);
 /* What the answer says of an intent as it is now. */
-struct provider_answer provider_answer_of(const struct provider_intent *intent);
+struct provider_answer souk_provider_answer_of(const struct provider_intent *intent);
 /* The HTTP status of an answer. */
-unsigned provider_answer_status(const struct provider_answer *answer);
+unsigned souk_provider_answer_status(const struct provider_answer *answer);
 /* Writes an answer's body. */
-void provider_answer_write(souk_json_writer *out, const struct provider_answer *answer);
+void souk_provider_answer_write(souk_json_writer *out, const struct provider_answer *answer);
 /* Writes an intent as the answer shows it. */
-void provider_intent_write(souk_json_writer *out, const struct provider_answer *answer);
+void souk_provider_intent_write(souk_json_writer *out, const struct provider_answer *answer);
 /* Writes the event of that type and number. */
-void provider_event_write(souk_json_writer *out, const struct provider_answer *answer, const char *type,
+void souk_provider_event_write(souk_json_writer *out, const struct provider_answer *answer, const char *type,
                           uint64_t number, uint64_t made_s);
 
 #endif

@@ -63,7 +63,7 @@ set(struct provider_faults *faults, size_t which, const char *at, const char *en
 }
 
 bool
-provider_faults_parse(struct provider_faults *faults, const char *text, char *why, size_t why_size)
+souk_provider_faults_parse(struct provider_faults *faults, const char *text, char *why, size_t why_size)
 {
     const size_t count = sizeof known / sizeof *known;
     for (const char *at = text; *text != '\0';) {
@@ -85,14 +85,14 @@ provider_faults_parse(struct provider_faults *faults, const char *text, char *wh
 }
 
 void
-provider_faults_seed(struct provider_faults *faults, uint64_t seed)
+souk_provider_faults_seed(struct provider_faults *faults, uint64_t seed)
 {
     uint64_t halves[2] = { souk_hash_mix(seed), souk_hash_mix(seed ^ UINT64_C(0x9e3779b97f4a7c15)) };
     memcpy(faults->seed.bytes, halves, sizeof faults->seed.bytes);
 }
 
 bool
-provider_faults_hit(const struct provider_faults *faults, const char *name, double probability, struct souk_text key)
+souk_provider_faults_hit(const struct provider_faults *faults, const char *name, double probability, struct souk_text key)
 {
     if (probability <= 0)
         return false;

@@ -27,11 +27,11 @@ struct provider_faults {
 };
 
 /* Reads NAME=VALUE,NAME=VALUE... False: `why` has a sentence. */
-bool provider_faults_parse(struct provider_faults *faults, const char *text, char *why, size_t why_size);
+bool souk_provider_faults_parse(struct provider_faults *faults, const char *text, char *why, size_t why_size);
 /* Sets the seed. */
-void provider_faults_seed(struct provider_faults *faults, uint64_t seed);
+void souk_provider_faults_seed(struct provider_faults *faults, uint64_t seed);
 /* Whether a fault of that name and probability hits this key. */
-bool provider_faults_hit(const struct provider_faults *faults, const char *name, double probability,
+bool souk_provider_faults_hit(const struct provider_faults *faults, const char *name, double probability,
                          struct souk_text key);
 
 #endif

@@ -219,10 +219,11 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
     static const struct souk_refusal actor##_refusals_[] = {                                          \
         TABLE(SOUK_NOTHING_, SOUK_REFUSAL_ROW_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_,          \
               SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_) { 0, NULL, NULL } };        \
-    static souk_verdict actor##_decide_(const void *state, uint32_t tag, struct souk_reader *in,      \
-        const struct souk_outcome *outcome SOUK_UNUSED, souk_turn *turn)                              \
+    static souk_verdict actor##_decide_(const void *state, uint32_t tag,                              \
+        struct souk_reader *in SOUK_UNUSED, const struct souk_outcome *outcome SOUK_UNUSED,           \
+        souk_turn *turn SOUK_UNUSED)                                                                  \
     {                                                                                                 \
-        const struct actor *self = state;                                                             \
+        const struct actor *self SOUK_UNUSED = state;                                                         \
         switch (tag) {                                                                                \
         TABLE(SOUK_NOTHING_, SOUK_NOTHING_, SOUK_DECIDE_COMMAND_, SOUK_DECIDE_REPLY_, SOUK_NOTHING_,  \
               SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                             \

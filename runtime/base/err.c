@@ -16,6 +16,8 @@ enum { NOTE_BYTES = 512 };
 
 /* What this thread is at: written before each turn, read only when it panics. */
 static _Thread_local char note[NOTE_BYTES];
+static _Thread_local void (*teller)(const void *what, char *out, size_t size);
+static _Thread_local const void *told;
 
 const char *
 souk_err_text(souk_err err)
@@ -38,6 +40,13 @@ souk_panic_note(const char *format, ...)
 }
 
 void
+souk_panic_teller(void (*tell)(const void *what, char *out, size_t size), const void *what)
+{
+    teller = tell;
+    told = what;
+}
+
+void
 souk_panic_note_clear(void)
 {
     note[0] = '\0';
@@ -46,9 +55,11 @@ souk_panic_note_clear(void)
 void
 souk_panic(const char *file, int line, const char *what)
 {
-    char text[NOTE_BYTES + 512];
-    int length = snprintf(text, sizeof text, "souk: bug at %s:%d: %s\n%s%s%s", file, line, what,
-                          note[0] ? "souk: " : "", note, note[0] ? "\n" : "");
+    char text[NOTE_BYTES + 768], place[200] = "";
+    if (told) teller(told, place, sizeof place);
+    int length = snprintf(text, sizeof text, "souk: bug at %s:%d: %s\n%s%s%s%s%s%s", file, line, what,
+                          place[0] ? "souk: " : "", place, place[0] ? "\n" : "", note[0] ? "souk: " : "", note,
+                          note[0] ? "\n" : "");
     size_t bytes = length < 0 ? 0 : (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
 
     /* One write, so that the words of two threads that panic together do not mix. If it fails nothing is left to do. */

@@ -4,6 +4,8 @@
 
 #include "base/panic.h"
 
+#include <stdio.h>
+
 struct souk_turn {
     struct souk_slice *slice;
     struct souk_cell *cell;
@@ -367,6 +369,15 @@ consume(souk_turn *turn, struct souk_message *m)
     souk_message_free(turn->slice->heap, m);
 }
 
+/* For a panic inside a turn. */
+static void
+tell_cell(const void *what, char *out, size_t size)
+{
+    const struct souk_cell *cell = what;
+    snprintf(out, size, "in a turn of %s %016llx%016llx, last changed at journal position %llu", cell->kind->name,
+             (unsigned long long)cell->key.high, (unsigned long long)cell->key.low, (unsigned long long)cell->position);
+}
+
 void
 souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *m)
 {
@@ -378,6 +389,7 @@ souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_mess
     if (m->time_ms > slice->now_ms) slice->now_ms = m->time_ms;
     if (m->dep > slice->dep) slice->dep = m->dep;
     slice->counts.turns++;
+    souk_panic_teller(tell_cell, cell);
     if (m->is_query) {
         run_query(&turn, m);
         return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node/sim.c -- a node in one thread from one seed; see souk/sim.h. */
+#include "base/panic.h"
 #include "store/memory.h"
 #include "work/partition.h"
 #include "world/sim.h"
@@ -46,6 +47,7 @@ souk_sim_open(const struct souk_sim_options *options)
     souk_sim *sim = calloc(1, sizeof *sim);
     if (!sim) return NULL;
     sim->options = *options;
+    souk_panic_note("in a simulation, seed %llu", (unsigned long long)options->seed);
     souk_sim_world_init(&sim->world, options->seed);
     sim->world.world.random(&sim->world, sim->secret.bytes, sizeof sim->secret.bytes);
     sim->workers = options->workers ? options->workers : 1 + (unsigned)souk_sim_below(&sim->world, 3);
@@ -68,6 +70,7 @@ souk_sim_close(souk_sim **sim_p)
     free(sim->scratch);
     free(sim->body);
     free(sim);
+    souk_panic_note_clear();
 }
 
 /* ---- Requests. ---- */

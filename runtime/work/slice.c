@@ -6,6 +6,7 @@
  * leave as one chain when the slice closes. Order between each pair of actors holds because everything for a shard goes
  * through one of three queues that are emptied in this order: what it had when it was taken (backlog, then mailbox),
  * then `local`; and once a slice has put something for a shard into `outgoing`, it goes on doing so until it closes. */
+#include "base/panic.h"
 #include "work/partition.h"
 
 static bool
@@ -400,6 +401,7 @@ close_slice(struct souk_worker *w)
     publish(w);
     for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
     w->held_count = 0;
+    souk_panic_teller(NULL, NULL);
     count(w);
     if (w->exits.head) atomic_store(&w->has_exits, true); /* Sequentially consistent: pairs with commit.c tell_workers() */
 }

@@ -36,7 +36,6 @@ enum order_reason {
     ORDER_EXPIRED,        /* The hold ended before it was confirmed, and no second one could be had. */
     ORDER_BUSY,           /* No answer in time, before anything was paid. */
     ORDER_CAPTURE_FAILED, /* Authorised and confirmed, but the provider would not pay it out. */
-    ORDER_TOTAL_TOO_LARGE,
     ORDER_UNCLEAR,        /* Of needs_review: an actor of the saga is out of order; somebody has to look. */
     ORDER_REASONS,
 };
@@ -53,7 +52,7 @@ enum order_happening {
     ORDER_WAS_CANCELLED,
     ORDER_WAS_SENT_TO_REVIEW,
     ORDER_WAS_PLACED_AGAIN,
-    ORDER_WAS_RESERVED_AGAIN,
+    ORDER_HOLD_HAD_ENDED, /* Before it was confirmed; another was asked for. */
     ORDER_HAPPENINGS,
 };
 
@@ -101,7 +100,7 @@ enum { ORDER_HISTORY_MAX = 24, ORDER_UNITS_MAX = 1000000, ORDER_TOKEN_MAX = 255 
     EVENT(7, order_cancelled, F(1, u32, reason) F(2, u32, after_ms))                                                \
     EVENT(8, order_sent_to_review, F(1, u32, reason) F(2, u32, after_ms))                                           \
     EVENT(9, order_retried, F(1, u32, step))                                                                        \
-    EVENT(10, order_reserved_again, F(1, u32, after_ms))
+    EVENT(10, order_hold_ended, F(1, u32, after_ms))
 SOUK_PROTOCOL(order, 4, ORDER_TABLE);
 
 /* Names as HTTP shows them, such as "paid", "sold-out"; "unknown" for what is none. Never NULL; static. */

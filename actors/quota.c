@@ -88,7 +88,7 @@ apply_quota_confirmed(struct quota *q, const struct quota_confirmed *e)
 static void
 check_quota(const struct quota *q)
 {
-    souk_assert((uint64_t)q->held + q->confirmed <= q->limit || !(q->held | q->confirmed));
+    souk_assert((uint64_t)q->held + q->confirmed <= q->limit);
 }
 
 SOUK_ACTOR(quota, QUOTA_TABLE);

@@ -29,7 +29,7 @@ valid(const struct sale_open *c)
 {
     int64_t all;
     return address_id_valid(c->sale) && address_id_valid(c->sku) && c->units && c->units <= SALE_UNITS_MAX && c->price > 0
-           && money_multiply(c->price, c->units, &all) && money_currency_known(c->currency) && c->hold_ms
+           && c->price <= MONEY_MAX && money_multiply(c->price, c->units, &all) && money_currency_known(c->currency) && c->hold_ms
            && c->hold_ms <= hold_ms_max && c->opens_at_ms <= opens_at_ms_max;
 }
 

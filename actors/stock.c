@@ -67,8 +67,8 @@ decide_stock_reserve(const struct stock *s, const struct stock_reserve *c, souk_
     return SOUK_ACCEPT;
 }
 
-/* A hold that is over by the turn's time is expired, whether or not the alarm has come round to it: it is the alarm's
- * event that says so here too, and takes all others that are due along. */
+/* A hold that is over by the turn's time is refused whether or not the alarm has come round to it; the order's release,
+ * which follows, or the alarm frees its units. */
 static souk_verdict
 decide_stock_confirm(const struct stock *s, const struct stock_confirm *c, souk_turn *turn)
 {

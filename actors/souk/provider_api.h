@@ -21,7 +21,7 @@ struct provider_api {
     uint64_t now_ns, wall_ms;
     /* -- below this line: provider_api.c's own -- */
     struct provider_queue slow, hold, late, break_off;
-    uint64_t requests;
+    uint64_t requests, sweep_ns;
 };
 
 /* For souk_http_options: `arg` is the struct provider_api. */

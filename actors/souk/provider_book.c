@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 /* ---- tables ---- */
@@ -131,7 +132,7 @@ souk_provider_intent_make(struct provider_book *book, struct souk_text key, int6
     intent->name = souk_provider_hash(book, "id", souk_text_of(intent->id));
     intent->amount = amount;
     intent->made_s = now_ms / 1000;
-    intent->status = PROVIDER_PROCESSING;
+    intent->status = INTENT_PROCESSING;
     memcpy(intent->currency, currency.at, 3);
     intent->order = (char *)(intent + 1);
     intent->token = intent->order + order.length + 1;
@@ -184,21 +185,25 @@ souk_provider_ledger(struct provider_book *book, const struct provider_intent *i
     do
         written = write(book->ledger, line.at, line.length);
     while (written < 0 && errno == EINTR);
-    book->broken |= written != (ssize_t)line.length;
+    if (written != (ssize_t)line.length) { /* Nothing that isn't in the ledger may be answered. */
+        fprintf(stderr, "souk provider: the ledger could not be written: %s\n",
+                written < 0 ? strerror(errno) : "the disk is full");
+        _exit(EX_IOERR);
+    }
 }
 
 /* ---- answers ---- */
 
 const char *
-souk_provider_status_word(enum provider_status status)
+souk_provider_status_word(enum intent_status status)
 {
     switch (status) {
-    case PROVIDER_PROCESSING: return "processing";
-    case PROVIDER_REQUIRES_CAPTURE: return "requires_capture";
-    case PROVIDER_REQUIRES_ACTION: return "requires_action";
-    case PROVIDER_DECLINED: return "requires_payment_method";
-    case PROVIDER_SUCCEEDED: return "succeeded";
-    case PROVIDER_CANCELED: return "canceled";
+    case INTENT_PROCESSING: return "processing";
+    case INTENT_REQUIRES_CAPTURE: return "requires_capture";
+    case INTENT_REQUIRES_ACTION: return "requires_action";
+    case INTENT_DECLINED: return "requires_payment_method";
+    case INTENT_SUCCEEDED: return "succeeded";
+    case INTENT_CANCELED: return "canceled";
     }
     return "";
 }
@@ -212,21 +217,21 @@ souk_provider_answer_of(const struct provider_intent *intent)
 }
 
 static const struct { unsigned status; const char *type, *code, *message; } refusals[] = {
-    [PROVIDER_FINE] = { 200, "", "", "" },
-    [PROVIDER_CARD_DECLINED] = { 402, "card_error", "card_declined", "Your card was declined." },
-    [PROVIDER_MISSING] = { 404, "invalid_request_error", "resource_missing", "There is no such payment intent." },
-    [PROVIDER_STATE] = { 400, "invalid_request_error", "payment_intent_unexpected_state",
+    [ANSWER_FINE] = { 200, "", "", "" },
+    [ANSWER_CARD_DECLINED] = { 402, "card_error", "card_declined", "Your card was declined." },
+    [ANSWER_MISSING] = { 404, "invalid_request_error", "resource_missing", "There is no such payment intent." },
+    [ANSWER_STATE] = { 400, "invalid_request_error", "payment_intent_unexpected_state",
                          "The payment intent's status does not allow this." },
-    [PROVIDER_PARAMETER] = { 400, "invalid_request_error", "parameter_invalid", "A parameter is missing or invalid." },
-    [PROVIDER_AMOUNT] = { 400, "invalid_request_error", "amount_too_large", "The amount is too large." },
-    [PROVIDER_KEY_REUSED] = { 400, "idempotency_error", "idempotency_key_reused",
+    [ANSWER_PARAMETER] = { 400, "invalid_request_error", "parameter_invalid", "A parameter is missing or invalid." },
+    [ANSWER_AMOUNT] = { 400, "invalid_request_error", "amount_too_large", "The amount is too large." },
+    [ANSWER_KEY_REUSED] = { 400, "idempotency_error", "idempotency_key_reused",
                               "This idempotency key was used with other parameters." },
-    [PROVIDER_KEY_IN_USE] = { 409, "idempotency_error", "idempotency_key_in_use",
+    [ANSWER_KEY_IN_USE] = { 409, "idempotency_error", "idempotency_key_in_use",
                               "A request with this idempotency key is under way." },
-    [PROVIDER_BROKEN] = { 500, "api_error", "", "Something broke on our side." },
-    [PROVIDER_DOWN] = { 503, "api_error", "", "The provider is down." },
-    [PROVIDER_UNAUTHORISED] = { 401, "invalid_request_error", "", "There is no API key." },
-    [PROVIDER_NO_ROUTE] = { 404, "invalid_request_error", "", "There is no such path or method." },
+    [ANSWER_BROKEN] = { 500, "api_error", "", "Something broke on our side." },
+    [ANSWER_DOWN] = { 503, "api_error", "", "The provider is down." },
+    [ANSWER_UNAUTHORISED] = { 401, "invalid_request_error", "", "There is no API key." },
+    [ANSWER_NO_ROUTE] = { 404, "invalid_request_error", "", "There is no such path or method." },
 };
 
 unsigned
@@ -274,7 +279,7 @@ write_charge(souk_json_writer *out, const struct provider_answer *answer)
     souk_json_put_i64(out, "amount", intent->amount);
     souk_json_put_i64(out, "amount_captured", answer->received);
     souk_json_put_i64(out, "amount_refunded", answer->refunded);
-    souk_json_put_bool(out, "captured", answer->status == PROVIDER_SUCCEEDED);
+    souk_json_put_bool(out, "captured", answer->status == INTENT_SUCCEEDED);
     put_word(out, "currency", intent->currency);
     put_metadata(out, intent);
     put_word(out, "payment_intent", intent->id);
@@ -294,8 +299,8 @@ void
 souk_provider_intent_write(souk_json_writer *out, const struct provider_answer *answer)
 {
     const struct provider_intent *intent = answer->intent;
-    bool authorised = answer->status == PROVIDER_REQUIRES_CAPTURE;
-    bool charged = answer->status == PROVIDER_SUCCEEDED || authorised || answer->status == PROVIDER_CANCELED;
+    bool authorised = answer->status == INTENT_REQUIRES_CAPTURE;
+    bool charged = answer->status == INTENT_SUCCEEDED || authorised || answer->status == INTENT_CANCELED;
     souk_json_object_open(out);
     put_word(out, "id", intent->id);
     put_word(out, "object", "payment_intent");
@@ -305,7 +310,7 @@ souk_provider_intent_write(souk_json_writer *out, const struct provider_answer *
     put_word(out, "capture_method", "manual");
     souk_json_put_u64(out, "created", intent->made_s);
     put_word(out, "currency", intent->currency);
-    if (answer->status == PROVIDER_DECLINED) {
+    if (answer->status == INTENT_DECLINED) {
         souk_json_key(out, "last_payment_error");
         souk_json_object_open(out);
         write_error_members(out, intent->decline_code, "Your card was declined.");
@@ -348,11 +353,11 @@ write_refund(souk_json_writer *out, const struct provider_answer *answer)
 void
 souk_provider_answer_write(souk_json_writer *out, const struct provider_answer *answer)
 {
-    if (answer->refusal == PROVIDER_FINE && answer->refund) {
+    if (answer->refusal == ANSWER_FINE && answer->refund) {
         write_refund(out, answer);
         return;
     }
-    if (answer->refusal == PROVIDER_FINE) {
+    if (answer->refusal == ANSWER_FINE) {
         souk_provider_intent_write(out, answer);
         return;
     }
@@ -360,7 +365,7 @@ souk_provider_answer_write(souk_json_writer *out, const struct provider_answer *
     souk_json_object_open(out);
     souk_json_key(out, "error");
     souk_json_object_open(out);
-    if (answer->refusal == PROVIDER_CARD_DECLINED) {
+    if (answer->refusal == ANSWER_CARD_DECLINED) {
         write_error_members(out, answer->intent->decline_code, message);
     } else {
         put_word(out, "type", refusals[answer->refusal].type);

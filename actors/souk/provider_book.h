@@ -12,15 +12,15 @@
 
 enum { PROVIDER_ID = 28, PROVIDER_ORDER_MAX = 64, PROVIDER_TOKEN_MAX = 64, PROVIDER_KEY_MAX = 255 };
 
-enum provider_status {
-    PROVIDER_PROCESSING, PROVIDER_REQUIRES_CAPTURE, PROVIDER_REQUIRES_ACTION, PROVIDER_DECLINED, PROVIDER_SUCCEEDED,
-    PROVIDER_CANCELED
+enum intent_status {
+    INTENT_PROCESSING, INTENT_REQUIRES_CAPTURE, INTENT_REQUIRES_ACTION, INTENT_DECLINED, INTENT_SUCCEEDED,
+    INTENT_CANCELED
 };
 
 /* Why a request is refused: Stripe's type and code, and the HTTP status. */
-enum provider_refusal {
-    PROVIDER_FINE, PROVIDER_CARD_DECLINED, PROVIDER_MISSING, PROVIDER_STATE, PROVIDER_PARAMETER, PROVIDER_AMOUNT,
-    PROVIDER_KEY_REUSED, PROVIDER_KEY_IN_USE, PROVIDER_BROKEN, PROVIDER_DOWN, PROVIDER_UNAUTHORISED, PROVIDER_NO_ROUTE
+enum answer_refusal {
+    ANSWER_FINE, ANSWER_CARD_DECLINED, ANSWER_MISSING, ANSWER_STATE, ANSWER_PARAMETER, ANSWER_AMOUNT,
+    ANSWER_KEY_REUSED, ANSWER_KEY_IN_USE, ANSWER_BROKEN, ANSWER_DOWN, ANSWER_UNAUTHORISED, ANSWER_NO_ROUTE
 };
 
 /* One payment. Never freed before the end. */
@@ -30,7 +30,7 @@ struct provider_intent {
     struct provider_intent *older; /* The one made before. */
     int64_t amount, received, refunded;
     uint64_t made_s;
-    enum provider_status status;
+    enum intent_status status;
     const char *decline_code;     /* NULL: not declined. */
     char id[PROVIDER_ID], currency[4];
     char *order, *token;          /* In the same block. */
@@ -39,8 +39,8 @@ struct provider_intent {
 /* An answer, or an event for the webhook, at the moment when it was given. */
 struct provider_answer {
     const struct provider_intent *intent; /* NULL with most refusals. */
-    enum provider_refusal refusal;
-    enum provider_status status;
+    enum answer_refusal refusal;
+    enum intent_status status;
     bool refund, expand_charge, expand_intent; /* It is a refund's; what the client wants in full. */
     uint32_t serial;                           /* A refund's, for its id. */
     int64_t received, refunded, amount;        /* The last is a refund's own. */
@@ -64,7 +64,6 @@ struct provider_book {
     struct provider_intent *newest;
     uint64_t serial;
     int ledger;
-    bool broken; /* The ledger could not be written: nothing may be answered any more. */
 };
 
 struct provider_order { souk_key name; struct provider_intent *newest; };
@@ -87,12 +86,12 @@ struct provider_intent *souk_provider_order_find(const struct provider_book *boo
 struct provider_intent *souk_provider_intent_make(struct provider_book *book, struct souk_text key, int64_t amount,
                                              struct souk_text currency, struct souk_text order,
                                              struct souk_text token, uint64_t now_ms);
-/* Writes a line and hands it to the system before it returns. */
+/* Writes a line and hands it to the system before it returns. When it can't, the process ends. */
 void souk_provider_ledger(struct provider_book *book, const struct provider_intent *intent, struct souk_text key,
                      const char *op, int64_t amount, uint64_t now_ms);
 
 /* The word for a status. */
-const char *souk_provider_status_word(enum provider_status status);
+const char *souk_provider_status_word(enum intent_status status);
 /* What the answer says of an intent as it is now. */
 struct provider_answer souk_provider_answer_of(const struct provider_intent *intent);
 /* The HTTP status of an answer. */

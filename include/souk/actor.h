@@ -2,8 +2,8 @@
 /* souk/actor.h -- everything that the author of an actor needs, and nothing else.
  *
  * An actor is a struct, a table of messages and pure functions. decide_<command>() looks at the state and says what
- * should happen; apply_<event>() makes it so; answer_<query>() tells. None blocks, reads a clock or touches a global, so
- * each run can be replayed from its events and each failure from its seed.
+ * should happen; apply_<event>() makes it so; answer_<query>() tells. None blocks, reads a clock or touches a global,
+ * so each run can be replayed from its events and each failure from its seed.
  *
  * The runtime gives an actor one message at a time: a turn. What a turn emits is applied when decide accepts; the next
  * turn, also of another actor, sees it at once. Only what leaves the partition waits until it is on disk, so nobody
@@ -69,7 +69,8 @@ struct souk_port { const char *name; uint32_t number; };
  * ask's number, by which an actor with several under way tells their outcomes apart. */
 #define SOUK_WITHIN_MS(ms) (ms)
 #define souk_ask(turn, to, reply, within_ms, command, ...) \
-    souk_ask_((turn), (to), reply##_answers_##command, (within_ms), &command##_command, SOUK_BODY_(command, __VA_ARGS__))
+    souk_ask_((turn), (to), reply##_answers_##command, (within_ms), &command##_command, \
+              SOUK_BODY_(command, __VA_ARGS__))
 /* Pass the message in hand on, as this command: the answer goes to whoever asked. */
 #define souk_forward(turn, to, command, ...) \
     souk_forward_((turn), (to), &command##_command, SOUK_BODY_(command, __VA_ARGS__))
@@ -132,7 +133,8 @@ struct souk_kind {
 
 void souk_emit_(souk_turn *, const struct souk_row *, const void *body);
 void souk_tell_(souk_turn *, souk_ref, const struct souk_row *, const void *body);
-uint32_t souk_ask_(souk_turn *, souk_ref, uint32_t reply, uint32_t within_ms, const struct souk_row *, const void *body);
+uint32_t souk_ask_(souk_turn *, souk_ref, uint32_t reply, uint32_t within_ms, const struct souk_row *,
+                   const void *body);
 void souk_forward_(souk_turn *, souk_ref, const struct souk_row *, const void *body);
 void souk_wake_(souk_turn *, uint64_t delay_ms, const struct souk_row *, const void *body);
 uint32_t souk_call_(souk_turn *, const struct souk_port *, souk_key key, uint32_t reply, uint32_t within_ms,

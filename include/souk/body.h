@@ -39,7 +39,8 @@ typedef struct souk_text souk_c_text;
 typedef struct souk_bytes souk_c_bytes;
 typedef souk_asker souk_c_asker;
 
-#define SOUK_LIST_TYPE_(type) typedef struct souk_list_##type { const souk_c_##type *at; uint32_t count; } souk_list_##type;
+#define SOUK_LIST_TYPE_(type)                                                                       \
+    typedef struct souk_list_##type { const souk_c_##type *at; uint32_t count; } souk_list_##type;
 SOUK_LIST_TYPE_(u32)
 SOUK_LIST_TYPE_(u64)
 SOUK_LIST_TYPE_(i64)
@@ -80,6 +81,7 @@ souk_load_be64_(const uint8_t *p)
     return __builtin_bswap64(v);
 }
 
+/* How many bytes a value takes as souk writes it. */
 static inline size_t souk_size_bool(const bool *v SOUK_UNUSED) { return 1; }
 static inline size_t souk_size_u32(const uint32_t *v SOUK_UNUSED) { return 5; }
 static inline size_t souk_size_u64(const uint64_t *v SOUK_UNUSED) { return 9; }

@@ -71,8 +71,8 @@ struct souk_port_driver {
     void *self;
     void (*call)(void *self, souk_worker *worker, const struct souk_port_call *call);
 };
-/* The outcome of a call: SOUK_DONE with a record, SOUK_REFUSED with a code, or SOUK_DEAD. On worker 0's thread. A second
- * outcome of one call, or one of a call that is not known, is ignored. */
+/* The outcome of a call: SOUK_DONE with a record, SOUK_REFUSED with a code, or SOUK_DEAD. On worker 0's thread. A
+ * second outcome of one call, or one of a call that is not known, is ignored. */
 void souk_port_done(souk_worker *worker, uint64_t ticket, enum souk_ending ending, souk_verdict refusal,
                     const struct souk_layout *layout, const void *record);
 
@@ -101,9 +101,10 @@ struct souk_options {
     uint32_t actors_max;                /* Live in memory before idle ones are put to sleep; 0: 4 Mi. */
 };
 
-/* Opens the data directory, recovers, and starts the workers; returns when guests have entered. `why` gets a sentence on
- * failure. Errors as souk_data_open()'s, and the guests'. */
-souk_err souk_node_open(souk_node **out, const struct souk_options *options, char *why, size_t why_size) SOUK_MUST_CHECK;
+/* Opens the data directory, recovers, and starts the workers; returns when guests have entered. `why` gets a sentence
+ * on failure. Errors as souk_data_open()'s, and the guests'. */
+souk_err souk_node_open(souk_node **out, const struct souk_options *options, char *why,
+                        size_t why_size) SOUK_MUST_CHECK;
 /* Asks guests to finish: waits up to within_ms until all are idle and all is durable. */
 void souk_node_drain(souk_node *node, uint64_t within_ms);
 /* Stops the workers, checkpoints, closes the data directory, frees everything. */
@@ -113,6 +114,7 @@ souk_err souk_node_wait(souk_node *node);
 /* Ends souk_node_wait(). Async-signal-safe. */
 void souk_node_stop_waiting(souk_node *node);
 
+/* Whose worker it is. Any thread. */
 const souk_node *souk_worker_node(const souk_worker *worker);
 
 /* ---- What it counts, for metrics. ---- */

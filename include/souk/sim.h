@@ -2,8 +2,8 @@
 /* souk/sim.h -- a whole node in one thread, from one seed: for the tests of kinds and of souk itself.
  *
  * The same runtime runs as in production; only the clock, chance and the disk are simulated. What runs next, where
- * slices end and when the journal syncs is drawn from the seed, so a failing seed fails again. Crashes lose what was not
- * durable and recover, as a killed process does. Time passes only when nothing else can. */
+ * slices end and when the journal syncs is drawn from the seed, so a failing seed fails again. Crashes lose what was
+ * not durable and recover, as a killed process does. Time passes only when nothing else can. */
 #ifndef SOUK_SIM_H
 #define SOUK_SIM_H
 
@@ -32,7 +32,8 @@ bool souk_sim_step(souk_sim *sim);
 bool souk_sim_run(souk_sim *sim, uint64_t steps);
 /* Steps until nothing can run before that much virtual time has passed. */
 void souk_sim_pass(souk_sim *sim, uint64_t ms);
-/* Kills the node and starts it again on what was durable. Requests under way get no answer: `lost` of each is called. */
+/* Kills the node and starts it again on what was durable. Requests under way get no answer: `lost` of each is called.
+ * */
 void souk_sim_crash(souk_sim *sim);
 
 /* Asks as a client would, on a worker drawn from the seed. done() gets the reply; lost(), which may be NULL, is called

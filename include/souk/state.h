@@ -87,7 +87,8 @@ void souk_set_text_(struct souk_arena *arena, struct souk_string *string, struct
 
 /* souk_add(state, list): a new zeroed element at the end, to be filled in. */
 #define souk_add(state, list) \
-    ((typeof((state)->list.type_))souk_array_add_((state)->souk_arena_, &(state)->list.array, sizeof *(state)->list.type_))
+    ((typeof((state)->list.type_))souk_array_add_((state)->souk_arena_, &(state)->list.array,       \
+                                                  sizeof *(state)->list.type_))
 /* souk_at(state, list, i): the element i, and souk_count(state, list): how many there are. */
 #define souk_at(state, list, i) (&((const typeof(*(state)->list.type_) *)(state)->list.array.at)[i])
 #define souk_count(state, list) ((state)->list.array.count)
@@ -100,7 +101,8 @@ void *souk_array_add_(struct souk_arena *arena, struct souk_array *array, size_t
     ((const typeof(*(state)->map_.type_) *)souk_map_find_(&(state)->map_.map, (key), sizeof *(state)->map_.type_))
 /* souk_put(state, map, key): the record of that key, to be changed; a new one is zeroed. In apply. */
 #define souk_put(state, map_, key) \
-    ((typeof((state)->map_.type_))souk_map_put_((state)->souk_arena_, &(state)->map_.map, (key), sizeof *(state)->map_.type_))
+    ((typeof((state)->map_.type_))souk_map_put_((state)->souk_arena_, &(state)->map_.map, (key),    \
+                                                sizeof *(state)->map_.type_))
 /* souk_remove(state, map, key): whether it was there. */
 #define souk_remove(state, map_, key) souk_map_remove_(&(state)->map_.map, (key), sizeof *(state)->map_.type_)
 /* souk_next(state, map, &at, &key): the records in order of insertion; NULL at the end. `at` begins as 0. */

@@ -338,7 +338,8 @@ souk_state_check(const struct souk_kind *kind)
     for (const struct souk_field *f = fields; f < fields + count; f++) {
         if (f->type != SOUK_REC) continue;
         for (const struct souk_field *inner = f->record->fields(); inner->name; inner++)
-            if (inner->shape != SOUK_ONE || inner->type == SOUK_STR || inner->type == SOUK_BIN || inner->type == SOUK_REC)
+            if (inner->shape != SOUK_ONE || inner->type == SOUK_STR || inner->type == SOUK_BIN ||
+                inner->type == SOUK_REC)
                 souk_panic(kind->name, (int)inner->type, "a record in a state is not flat: its text would dangle");
     }
 }

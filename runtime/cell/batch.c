@@ -107,7 +107,8 @@ souk_batch_send(struct souk_batch *b, souk_heap *heap, const struct souk_message
 }
 
 void
-souk_batch_opened(struct souk_batch *b, souk_heap *heap, uint32_t actor, uint32_t number, uint32_t reply, uint64_t due_ms)
+souk_batch_opened(struct souk_batch *b, souk_heap *heap, uint32_t actor, uint32_t number, uint32_t reply,
+                  uint64_t due_ms)
 {
     uint8_t *p = room_for(b, heap, 48);
     *p++ = SOUK_STEP_OPENED;
@@ -230,12 +231,14 @@ get_send(struct souk_batch_reader *r, struct souk_step *step)
     if (r->at == r->end) return false;
     m->class = *r->at++;
     if (m->class < SOUK_TELL || m->class > SOUK_CALL || m->class == SOUK_REQUEST) return false;
-    bool ok = get_small(r, &m->to.kind) && get_key(r, &m->to.key) && get_small(r, &m->tag) && get_number(r, &m->time_ms);
+    bool ok = get_small(r, &m->to.kind) && get_key(r, &m->to.key);
+    ok = ok && get_small(r, &m->tag) && get_number(r, &m->time_ms);
     if (ok && has_asker(m->class))
         ok = get_small(r, &m->asker.kind) && get_key(r, &m->asker.key) && get_small(r, &m->asker.number);
     if (ok && has_due(m->class)) ok = get_number(r, &m->due_ms);
     if (ok && m->class == SOUK_OUTCOME)
-        ok = get_small(r, &m->asker.number) && get_small(r, &ending) && ending <= SOUK_DEAD && get_small(r, &m->refusal);
+        ok = get_small(r, &m->asker.number) && get_small(r, &ending) && get_small(r, &m->refusal);
+    ok = ok && ending <= SOUK_DEAD;
     m->ending = (uint8_t)ending;
     m->id = (struct souk_id){ r->position, r->sends++ };
     m->dep = r->position;

@@ -13,9 +13,9 @@
  * A step is an opcode byte and varints (LEB128), keys as 16 bytes, bodies as length and msgpack. ACTOR names the next
  * actor of the batch's dictionary (they count from 0). TURN says which actor handled something, whose cause it was (the
  * id of a message from an earlier batch, or none) and when; the EVENTs up to the next step of another kind are its own.
- * SEND is a message that the batch did not consume itself; its id is (position, number of SENDs before it in the batch).
- * OPENED is an ask that was still without outcome at the end; CLOSED is the end of one that an earlier batch OPENED.
- * docs/journal.md has the same for whoever writes another reader. */
+ * SEND is a message that the batch did not consume itself; its id is (position, number of SENDs before it in the
+ * batch). OPENED is an ask that was still without outcome at the end; CLOSED is the end of one that an earlier batch
+ * OPENED. docs/journal.md has the same for whoever writes another reader. */
 #ifndef SOUK_CELL_BATCH_H
 #define SOUK_CELL_BATCH_H
 
@@ -35,7 +35,8 @@ struct souk_batch { uint8_t *at; size_t length, room; };
 /* Makes the batch empty, with room for its header. */
 void souk_batch_begin(struct souk_batch *batch, souk_heap *heap);
 void souk_batch_actor(struct souk_batch *batch, souk_heap *heap, uint32_t kind, souk_key key);
-void souk_batch_turn(struct souk_batch *batch, souk_heap *heap, uint32_t actor, struct souk_id cause, uint64_t delay_ms);
+void souk_batch_turn(struct souk_batch *batch, souk_heap *heap, uint32_t actor, struct souk_id cause,
+                     uint64_t delay_ms);
 /* Room for an event's body of that length, to be written by the caller at once. */
 uint8_t *souk_batch_event(struct souk_batch *batch, souk_heap *heap, uint32_t tag, size_t length);
 void souk_batch_send(struct souk_batch *batch, souk_heap *heap, const struct souk_message *message);

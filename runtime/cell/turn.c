@@ -114,7 +114,8 @@ open_ask(souk_turn *turn, uint32_t reply, uint32_t within_ms)
 }
 
 uint32_t
-souk_ask_(souk_turn *turn, souk_ref to, uint32_t reply, uint32_t within_ms, const struct souk_row *row, const void *body)
+souk_ask_(souk_turn *turn, souk_ref to, uint32_t reply, uint32_t within_ms, const struct souk_row *row,
+          const void *body)
 {
     struct souk_message *m = send_row(turn, SOUK_ASK, to, row, body);
     m->asker = open_ask(turn, reply, within_ms);
@@ -275,7 +276,8 @@ apply(souk_turn *turn)
 {
     struct souk_slice *slice = turn->slice;
     struct souk_cell *cell = turn->cell;
-    struct souk_batch_reader r = { .at = slice->batch.at + turn->events_mark, .end = slice->batch.at + slice->batch.length };
+    const uint8_t *batch = slice->batch.at;
+    struct souk_batch_reader r = { .at = batch + turn->events_mark, .end = batch + slice->batch.length };
     for (uint32_t i = 0; i < turn->events; i++) {
         struct souk_step step;
         souk_err err = souk_batch_next(&r, &step);

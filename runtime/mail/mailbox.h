@@ -26,6 +26,7 @@ struct souk_mailbox {
     struct souk_message stub;
 };
 
+/* Makes it empty. Before any other thread knows of it. */
 void souk_mailbox_init(struct souk_mailbox *box);
 /* Appends the chain first..last (linked by next). Any thread. */
 void souk_mailbox_push(struct souk_mailbox *box, struct souk_message *first, struct souk_message *last);

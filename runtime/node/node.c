@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node/node.c -- wires it all together in the real world: the data directory, the partition, threads, guests.
  *
- * Threads: one for each worker, which sleeps in its event loop; one for the journal, which syncs while workers are busy;
- * one for the keeper, which reads and writes snapshots. A worker that finds nothing more to do commits its own batches,
- * so that a single request at rest costs no wake; one that is busy leaves that to the journal thread. */
+ * Threads: one for each worker, which sleeps in its event loop; one for the journal, which syncs while workers are
+ * busy; one for the keeper, which reads and writes snapshots. A worker that finds nothing more to do commits its own
+ * batches, so that a single request at rest costs no wake; one that is busy leaves that to the journal thread. */
 #include "store/data.h"
 #include "work/partition.h"
 
@@ -199,8 +199,9 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         return err;
     }
     struct souk_partition_options options = {
-        .node = node, .world = world, .kinds = o->kinds, .ports = o->ports, .journal = node->data.journal, .vault = node->data.vault,
-        .secret = node->data.secret, .workers = o->workers ? o->workers : default_workers(),
+        .node = node, .world = world, .kinds = o->kinds, .ports = o->ports,
+        .journal = node->data.journal, .vault = node->data.vault, .secret = node->data.secret,
+        .workers = o->workers ? o->workers : default_workers(),
         .backlog_max = o->backlog_max, .checkpoint_bytes = (uint64_t)o->checkpoint_mib << 20,
         .actors_max = o->actors_max,
     };

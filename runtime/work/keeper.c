@@ -6,14 +6,15 @@
  *   1. The keeper notes position P and link, both durable, under the baton.
  *   2. It waits until every worker has been between two slices since: then all that a batch up to P sent has reached
  *      its shard. (A sleeping worker is between slices.)
- *   3. Workers cut the shards that they let go of, and idle ones: each changed actor's snapshot goes to the keeper, with
+ *   3. Workers cut the shards that they let go of, and idle ones: each changed actor's snapshot goes to the keeper,
+ * with
  *      the actor's position; and the shard says the lowest position of what is outstanding in it, messages, timers and
  *      port calls. So the snapshots hold at least all that happened up to P.
  *   4. A snapshot is written only once its position is durable, in puts of about 1 MiB, each synced.
  *   5. When all are written the marker follows: P, its link, and `low`, the lowest outstanding position.
- * Recovery reads the journal from min(low, P): it rebuilds what is outstanding from there, and an actor ignores events up
- * to the position of its own snapshot. A crash between puts leaves newer snapshots beside an old marker: harmless, since
- * each carries its own position and an older `low` only means reading more. */
+ * Recovery reads the journal from min(low, P): it rebuilds what is outstanding from there, and an actor ignores
+ * events up to the position of its own snapshot. A crash between puts leaves newer snapshots beside an old marker:
+ * harmless, since each carries its own position and an older `low` only means reading more. */
 #include "work/partition.h"
 
 #include <stdlib.h>
@@ -209,7 +210,8 @@ begin_checkpoint(struct souk_partition *p)
 {
     struct souk_checkpoint *c = &p->checkpoint;
     uint64_t bytes = atomic_load(&p->group_bytes);
-    if (!atomic_load(&p->checkpoint_wanted) && bytes - atomic_load(&c->began_bytes) <= p->checkpoint_bytes) return false;
+    bool due = bytes - atomic_load(&c->began_bytes) > p->checkpoint_bytes;
+    if (!due && !atomic_load(&p->checkpoint_wanted)) return false;
     if (atomic_exchange(&p->baton, true)) return false; /* Later. */
     c->position = atomic_load(&p->durable);
     c->link = p->link;

@@ -59,7 +59,7 @@ struct souk_shard {
     struct souk_mailbox mailbox; /* Any thread pushes. */
     /* All below is its holder's. */
     struct souk_fifo backlog;
-    uint32_t backlog_count;
+    uint32_t backlog_count, backlog_told; /* Now, and as metrics know it. */
     struct souk_directory directory;
     struct souk_arena arena;
     struct souk_timers timers;
@@ -196,6 +196,7 @@ souk_shard_of(const struct souk_partition *p, souk_key key)
     return &p->shards[key.high % SOUK_SHARDS];
 }
 
+/* Adds a deadline. The shard's holder. */
 void souk_timers_add(struct souk_timers *timers, souk_heap *heap, struct souk_timer timer);
 /* Takes the earliest, if it is due by then. */
 bool souk_timers_take(struct souk_timers *timers, uint64_t now_ms, struct souk_timer *out);
@@ -236,6 +237,7 @@ void souk_requests_expire(struct souk_worker *worker, uint64_t now_ns);
 
 /* ---- worker.c. ---- */
 
+/* A worker, not yet with a loop or a thread. Freed with the partition's memory. */
 struct souk_worker *souk_worker_open(struct souk_partition *partition, unsigned number);
 /* One round: what other threads sent, timers, a slice, exits. True when it did anything. Never blocks. */
 bool souk_worker_step(struct souk_worker *worker);
@@ -259,7 +261,8 @@ souk_tally_up(struct souk_worker *w, enum souk_worker_count which, uint64_t amou
 bool souk_keeper_step(struct souk_partition *partition);
 /* Asks for the snapshot of an actor. The shard's holder. */
 void souk_keeper_load(struct souk_worker *worker, struct souk_cell *cell);
-/* Takes the snapshots of a held shard for the checkpoint under way; puts idle actors to sleep when there are too many. */
+/* Takes the snapshots of a held shard for the checkpoint under way; puts idle actors to sleep when there are too
+ * many. */
 void souk_shard_cut(struct souk_worker *worker, struct souk_shard *shard);
 void souk_shard_trim(struct souk_worker *worker, struct souk_shard *shard);
 

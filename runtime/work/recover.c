@@ -64,7 +64,7 @@ note_snapshot(void *arg, struct souk_bytes name, struct souk_bytes value)
         return SOUK_ERR_CORRUPT;
     }
     if (kind >= SOUK_KINDS_MAX || !r->p->kinds[kind]) {
-        if (r->why) snprintf(r->why, r->why_size, "the vault holds actors of kind %u, which this program lacks", kind);
+        if (r->why) snprintf(r->why, r->why_size, "the vault has actors of kind %u, which this program lacks", kind);
         return SOUK_ERR_VERSION;
     }
     if (head.position > r->newest_snapshot) r->newest_snapshot = head.position;
@@ -83,7 +83,7 @@ wake_actor(struct recovery *r, uint32_t kind, souk_key key, struct souk_cell **o
     *out = cell;
     if (cell) return SOUK_OK;
     if (kind >= SOUK_KINDS_MAX || !p->kinds[kind]) {
-        if (r->why) snprintf(r->why, r->why_size, "the journal holds actors of kind %u, which this program lacks", kind);
+        if (r->why) snprintf(r->why, r->why_size, "the journal has actors of kind %u, which this program lacks", kind);
         return SOUK_ERR_VERSION;
     }
     *out = cell = souk_directory_add(&shard->directory, &shard->arena, p->kinds[kind], key);
@@ -373,7 +373,8 @@ make(struct souk_partition *p, const struct souk_partition_options *o)
 }
 
 souk_err
-souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why, size_t why_size)
+souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why,
+                    size_t why_size)
 {
     souk_assert(options->workers && options->workers <= SOUK_WORKERS_MAX);
     souk_memory *memory = souk_memory_open();

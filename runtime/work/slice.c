@@ -152,7 +152,8 @@ find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_me
 static void
 forget_if_blank(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell)
 {
-    if (cell->position || cell->stamp == w->slice.stamp || cell->asks_count || cell->waiting.head || cell->broken) return;
+    if (cell->position || cell->stamp == w->slice.stamp) return;
+    if (cell->asks_count || cell->waiting.head || cell->broken) return;
     souk_directory_remove(&shard->directory, &shard->arena, cell);
     atomic_fetch_sub_explicit(&w->partition->actors, 1, memory_order_relaxed);
 }
@@ -363,6 +364,8 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     w->due[n] = shard->timers.count ? shard->timers.at[0].due_ms : UINT64_MAX;
     if (w->due[n] < w->due_min) w->due_min = w->due[n];
     w->holds[n] = false;
+    souk_tally_up(w, SOUK_N_DEPTH, (uint64_t)shard->backlog_count - shard->backlog_told); /* The sum is a gauge. */
+    shard->backlog_told = shard->backlog_count;
     if (shard->backlog.head || !souk_mailbox_empty(&shard->mailbox)) {
         atomic_store(&shard->state, SOUK_SHARD_QUEUED); /* release: pairs with the acquire in take_shard() */
         souk_ready_put(w->ready, shard);
@@ -403,7 +406,7 @@ close_slice(struct souk_worker *w)
     w->held_count = 0;
     souk_panic_teller(NULL, NULL);
     count(w);
-    if (w->exits.head) atomic_store(&w->has_exits, true); /* Sequentially consistent: pairs with commit.c tell_workers() */
+    if (w->exits.head) atomic_store(&w->has_exits, true); /* seq_cst: pairs with tell_workers() in commit.c */
 }
 
 /* ---- The step. ---- */

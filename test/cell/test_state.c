@@ -52,7 +52,8 @@ map_agrees_with_arrays(void **state)
 {
     (void)state;
     struct fixture f = open_fixture();
-    struct bag *bag = (struct bag *)(void *)souk_directory_add(&f.directory, &f.arena, &bag_kind, (souk_key){ 1, 1 })->state;
+    struct souk_cell *cell = souk_directory_add(&f.directory, &f.arena, &bag_kind, (souk_key){ 1, 1 });
+    struct bag *bag = (struct bag *)(void *)cell->state;
     uint32_t units[KEYS] = { 0 }, count = 0;
     uint64_t born[KEYS] = { 0 };
     for (uint64_t step = 1; step <= STEPS; step++) {

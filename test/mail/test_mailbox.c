@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/mail/test_mailbox.c -- chains from several threads come out once each and in each sender's order; a shard is taken
- * out of a ring by one thread only. Under ThreadSanitizer the same must be silent, and a race planted on purpose must
- * not be: test_race.py runs this program with SOUK_PLANT_RACE set. */
+/* test/mail/test_mailbox.c -- chains from several threads come out once each and in each sender's order; a shard is
+ * taken out of a ring by one thread only. Under ThreadSanitizer the same must be silent, and a race planted on
+ * purpose must not be: test_race.py runs this program with SOUK_PLANT_RACE set. */
 #include "mail/mailbox.h"
 #include "world/thread.h"
 
@@ -98,7 +98,8 @@ a_shard_is_taken_once(void **state)
     souk_ready *ready = souk_ready_open(heap, SHARDS);
     struct thief thieves[2] = { { ready, &stop, shards, 0 }, { ready, &stop, shards, 0 } };
     souk_thread *threads[2];
-    for (unsigned i = 0; i < 2; i++) assert_int_equal(souk_thread_start(&threads[i], "thief", steal, &thieves[i]), SOUK_OK);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(souk_thread_start(&threads[i], "thief", steal, &thieves[i]), SOUK_OK);
     uint64_t own = 0;
     for (unsigned n = 0; n < SHARDS * ROUNDS; n++) {
         while (souk_ready_count(ready) >= SHARDS) {}

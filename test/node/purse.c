@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/node/purse.c -- see purse.h. A payment is kept as a debt until the other side has taken or refused it, so the sum
- * of all balances and debts never changes. */
+/* test/node/purse.c -- see purse.h. A payment is kept as a debt until the other side has taken or refused it, so the
+ * sum of all balances and debts never changes. */
 #include "purse.h"
+
+enum { HOUR = 3600000 };
 
 #define PURSE_STATE(F, L, M)                                                                              \
     F(1, text, owner) F(2, u64, balance) F(3, u32, paid) F(4, u32, reminders)                             \
@@ -28,8 +30,8 @@ decide_purse_pay(const struct purse *p, const struct purse_pay *c, souk_turn *tu
     if (souk_find(p, payments, c->id)) return SOUK_ACCEPT; /* A repeat. */
     if (p->balance < c->amount) return purse_poor;
     uint32_t ask = c->amount % 3 == 0
-        ? souk_ask(turn, souk_ref(purse, c->to), purse_thought, SOUK_WITHIN_MS(3600000), purse_think, .amount = c->amount)
-        : souk_ask(turn, souk_ref(purse, c->to), purse_taken, SOUK_WITHIN_MS(3600000), purse_take, .amount = c->amount);
+        ? souk_ask(turn, souk_ref(purse, c->to), purse_thought, SOUK_WITHIN_MS(HOUR), purse_think, .amount = c->amount)
+        : souk_ask(turn, souk_ref(purse, c->to), purse_taken, SOUK_WITHIN_MS(HOUR), purse_take, .amount = c->amount);
     souk_emit(turn, purse_paying, .id = c->id, .to = c->to, .amount = c->amount, .ask = ask);
     souk_answer(turn, purse_receipt, .balance = p->balance - c->amount);
     return SOUK_ACCEPT;

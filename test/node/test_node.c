@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/node/test_node.c -- a real node: threads, LevelDB, stealing, restart. Under ThreadSanitizer it is the stress test
- * of everything that workers share. */
+/* test/node/test_node.c -- a real node: threads, LevelDB, stealing, restart. Under ThreadSanitizer it is the stress
+ * test of everything that workers share. */
 #include "base/histogram.h"
 #include "purse.h"
 

@@ -57,7 +57,7 @@ is_text(uint8_t form)
 static bool
 name_is(const char *name, struct souk_text text)
 {
-    return !strncmp(name, text.at, text.length) && !name[text.length];
+    return strlen(name) == text.length && !memcmp(name, text.at, text.length);
 }
 
 static const struct souk_kind *

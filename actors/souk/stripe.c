@@ -16,7 +16,8 @@ enum { URL_MAX = 256, AUTHORISATION_MAX = 600, TOLERANCE_S = 300, MAC = 32, ANSW
 
 /* One call, until its outcome. */
 struct call {
-    struct call *next; /* Among those that wait. */
+    struct call *next;            /* Among those that wait. */
+    struct call *newer, *older;   /* Among all. */
     souk_stripe *stripe;
     uint64_t ticket, due_ms;
     char key[STRIPE_KEY_HEX];
@@ -31,12 +32,23 @@ struct souk_stripe {
     souk_worker *worker; /* Worker 0, while it serves. */
     souk_fetch *fetch;
     souk_json_reader *reader;
-    struct call *waiting, **waiting_end;
+    struct call *waiting, **waiting_end, *newest;
     unsigned calls;
     struct souk_stripe_counters counters;
 };
 
 /* ---- calls ---- */
+
+static void
+call_free(struct call *call)
+{
+    souk_stripe *stripe = call->stripe;
+    *(call->newer != NULL ? &call->newer->older : &stripe->newest) = call->older;
+    if (call->older != NULL)
+        call->older->newer = call->newer;
+    stripe->calls--;
+    free(call);
+}
 
 static void
 outcome(struct call *call, enum souk_ending ending, souk_verdict refusal, const struct provider_result *result)
@@ -47,8 +59,7 @@ outcome(struct call *call, enum souk_ending ending, souk_verdict refusal, const 
     stripe->counters.unknown += ending == SOUK_DEAD;
     souk_port_done(stripe->worker, call->ticket, ending, refusal,
                    ending == SOUK_DONE ? souk_layout_of_provider_result : NULL, ending == SOUK_DONE ? result : NULL);
-    stripe->calls--;
-    free(call);
+    call_free(call);
 }
 
 static void
@@ -134,6 +145,10 @@ on_call(void *self, souk_worker *worker, const struct souk_port_call *asked)
     stripe->counters.calls++;
     stripe->calls++;
     call->stripe = stripe;
+    call->older = stripe->newest;
+    if (call->older != NULL)
+        call->older->newer = call;
+    stripe->newest = call;
     call->ticket = asked->ticket;
     call->due_ms = asked->due_ms;
     souk_stripe_key(asked->key, call->key);
@@ -292,11 +307,8 @@ souk_stripe_close(souk_stripe **stripe_p)
     if (stripe == NULL)
         return;
     souk_assert(stripe->fetch == NULL);
-    while (stripe->waiting != NULL) {
-        struct call *call = stripe->waiting;
-        stripe->waiting = call->next;
-        free(call);
-    }
+    while (stripe->newest != NULL)
+        call_free(stripe->newest);
     souk_json_reader_close(&stripe->reader);
     free(stripe->ca_file);
     explicit_bzero(stripe->authorisation, sizeof stripe->authorisation);

@@ -392,7 +392,7 @@ moved_read(const struct souk_json_value *values, struct souk_stripe_event *event
 souk_err
 souk_stripe_event_read(souk_json_reader *reader, struct souk_text body, struct souk_stripe_event *event)
 {
-    struct souk_json_value values[MOVED_FIELDS > CHARGE_FIELDS ? MOVED_FIELDS : CHARGE_FIELDS];
+    struct souk_json_value values[SOUK_JSON_FIELDS_MAX];
     struct souk_json_fault fault;
     if (souk_json_read(reader, body, SOUK_JSON_OPEN, event_fields, EVENT_FIELDS, values, &fault) != SOUK_OK)
         return SOUK_ERR_MALFORMED;

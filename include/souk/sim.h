@@ -32,6 +32,8 @@ bool souk_sim_step(souk_sim *sim);
 bool souk_sim_run(souk_sim *sim, uint64_t steps);
 /* Steps until nothing can run before that much virtual time has passed. */
 void souk_sim_pass(souk_sim *sim, uint64_t ms);
+/* Something outside happens at that time (souk_sim_now_ms()): the clock will not jump past it. 0: nothing does. */
+void souk_sim_expect(souk_sim *sim, uint64_t at_ms);
 /* Kills the node and starts it again on what was durable. Requests under way get no answer: `lost` of each is called.
  * */
 void souk_sim_crash(souk_sim *sim);

@@ -19,6 +19,7 @@ struct souk_sim {
     struct souk_partition *partition;
     struct souk_secret secret;
     unsigned workers;
+    uint64_t expected_ms; /* When something outside happens; 0: nothing does. */
     struct souk_sim_request *under_way;
     struct souk_sim_counts counts;
     uint8_t *scratch;
@@ -214,9 +215,20 @@ souk_sim_step(souk_sim *sim)
         uint64_t ns = souk_worker_idle_ns(p->workers[i]);
         if (ns < idle) idle = ns;
     }
+    uint64_t now = souk_sim_now_ms(sim);
+    if (sim->expected_ms) {
+        uint64_t ns = sim->expected_ms > now ? (sim->expected_ms - now) * 1000000 : 0;
+        if (ns < idle) idle = ns;
+    }
     if (idle == UINT64_MAX) return false;
     sim->world.now_ns += idle + 1000000;
     return true;
+}
+
+void
+souk_sim_expect(souk_sim *sim, uint64_t at_ms)
+{
+    sim->expected_ms = at_ms;
 }
 
 bool

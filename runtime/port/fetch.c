@@ -330,9 +330,10 @@ fault_of(const struct transfer *transfer, CURLcode code)
         return SOUK_ERR_LATE;
     case CURLE_COULDNT_RESOLVE_HOST: case CURLE_COULDNT_CONNECT: case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR: case CURLE_SSL_CACERT_BADFILE: case CURLE_SSL_CERTPROBLEM:
-    case CURLE_UNSUPPORTED_PROTOCOL: case CURLE_URL_MALFORMAT:
+    case CURLE_URL_MALFORMAT:
         return SOUK_ERR_IO;
     case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* What came wasn't HTTP/1; the URL's own was checked. */
         return SOUK_ERR_MALFORMED;
     default:
         return SOUK_ERR_CLOSED;

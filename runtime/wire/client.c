@@ -34,9 +34,10 @@ souk_client_open(souk_client **out, const struct souk_client_options *o)
     char secret[SOUK_WIRE_KEY], server[SOUK_WIRE_KEY];
     souk_err err = o->key_file ? read_keys(o, secret, server) : SOUK_OK;
     if (err) return err;
-    souk_client *c = malloc(sizeof *c);
+    souk_client *c = calloc(1, sizeof *c);
     if (!c) return SOUK_ERR_MEMORY;
-    *c = (souk_client){ .frame_bytes = o->frame_bytes ? o->frame_bytes : FRAME_BYTES, .used = SOUK_WIRE_HEAD };
+    c->used = SOUK_WIRE_HEAD;
+    c->frame_bytes = o->frame_bytes ? o->frame_bytes : FRAME_BYTES;
     if (c->frame_bytes > SOUK_WIRE_FRAME_MAX) c->frame_bytes = SOUK_WIRE_FRAME_MAX;
     struct souk_socket_options options = { SOUK_DEALER, QUEUE_MAX, o->linger_ms, o->key_file ? secret : NULL,
                                            o->key_file ? server : NULL };

@@ -227,6 +227,16 @@ free_lost(struct souk_sim_request *request)
     free(request);
 }
 
+/* The clock must not jump past the next answer. */
+static void
+expect_answers(void)
+{
+    uint64_t next = 0;
+    for (unsigned i = 0; i < shop->pending_count; i++)
+        if (!next || shop->pending[i].due_ms < next) next = shop->pending[i].due_ms;
+    souk_sim_expect(shop->sim, next);
+}
+
 static void
 provider_step(void)
 {
@@ -257,6 +267,7 @@ provider_step(void)
         }
         if (p.intent < shop->intents_count && percent(shop->options->webhook_percent)) send_webhook(p.intent);
     }
+    expect_answers();
 }
 
 /* ---- Buyers. ---- */
@@ -447,7 +458,7 @@ shop_run(const struct shop_options *options, struct shop_result *result, void (*
         souk_sim_step(shop->sim);
         provider_step();
     }
-    for (uint64_t end = souk_sim_now_ms(shop->sim) + 600000; souk_sim_now_ms(shop->sim) < end;) {
+    for (uint64_t end = souk_sim_now_ms(shop->sim) + 7200000; souk_sim_now_ms(shop->sim) < end;) {
         provider_step();
         if (!souk_sim_step(shop->sim) && !shop->pending_count) break;
     }

@@ -27,10 +27,10 @@ souk_load_acks_open(souk_load *load)
     return acks->fd < 0 ? SOUK_ERR_IO : SOUK_OK;
 }
 
-souk_err
-souk_load_flush(souk_load *load)
+/* Empties the buffer. A fault is kept, for souk_load_flush() to tell. */
+static void
+drain(struct load_acks *acks)
 {
-    struct load_acks *acks = &load->acks;
     size_t at = 0;
     while (at < acks->length && acks->fault == 0) {
         ssize_t wrote = write(acks->fd, acks->buffer + at, acks->length - at);
@@ -40,6 +40,13 @@ souk_load_flush(souk_load *load)
             at += (size_t)wrote;
     }
     acks->length = 0;
+}
+
+souk_err
+souk_load_flush(souk_load *load)
+{
+    struct load_acks *acks = &load->acks;
+    drain(acks);
     errno = acks->fault;
     return acks->fault == 0 ? SOUK_OK : acks->fault == ENOSPC ? SOUK_ERR_FULL : SOUK_ERR_IO;
 }
@@ -66,7 +73,7 @@ souk_load_ack(souk_load *load, const struct load_buyer *buyer, struct souk_text 
     souk_err err = souk_json_done(&out, &text);
     souk_assert(err == SOUK_OK); /* All its texts are short. */
     if (acks->length + text.length > LOAD_ACKS_BUFFER)
-        (void)souk_load_flush(load); /* The fault is kept, and told by the last flush. */
+        drain(acks);
     memcpy(acks->buffer + acks->length, text.at, text.length);
     acks->length += text.length;
     load->tally.acks++;
@@ -76,7 +83,7 @@ void
 souk_load_acks_close(souk_load *load)
 {
     if (load->acks.fd >= 0) {
-        (void)souk_load_flush(load);
+        drain(&load->acks);
         close(load->acks.fd);
     }
     load->acks.fd = -1;

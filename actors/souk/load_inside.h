@@ -51,7 +51,7 @@ struct load_watch {
     uint64_t none_ns;  /* When the last GET was sent that found neither free units nor held ones. */
     uint32_t waiting;
     struct load_sale seen;
-    bool known, failed; /* How the last GET ended. */
+    bool failed; /* How the last GET ended. */
 };
 
 struct load_acks { int fd, fault; size_t length; char *buffer; };
@@ -92,8 +92,9 @@ void souk_load_through(struct load_buyer *buyer);
 void souk_load_pump(souk_load *load, uint64_t now_ns);
 /* `delay_ns`, give or take half of it. */
 uint64_t souk_load_jitter(souk_load *load, uint64_t delay_ns);
-/* Those who wait for this sale go on: all when none is left, else as many as there are units. */
-void souk_load_call_back(struct load_watch *watch, uint64_t now_ns);
+/* Those who wait for this sale go on: when none is left all who were refused before we looked, else as many as there are
+ * units for. */
+void souk_load_call_back(struct load_watch *watch, bool none, uint64_t now_ns);
 
 /* ---- load_buyer.c ---- */
 

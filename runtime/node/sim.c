@@ -188,7 +188,7 @@ run_any(souk_sim *sim)
     unsigned doers = sim->workers + 2, first = (unsigned)souk_sim_below(&sim->world, doers);
     for (unsigned i = 0; i < doers; i++) {
         unsigned doer = (first + i) % doers;
-        if (doer < sim->workers) p->workers[doer]->slice_turns_max = 1 + (uint32_t)souk_sim_below(&sim->world, 24);
+        if (doer < sim->workers) p->workers[doer]->slice_turns_end = 1 + (uint32_t)souk_sim_below(&sim->world, 24);
         bool did = doer < sim->workers      ? souk_worker_step(p->workers[doer])
                    : doer == sim->workers   ? souk_commit_step(p)
                                             : souk_keeper_step(p);

@@ -32,8 +32,9 @@ enum {
     SOUK_KINDS_MAX = 64,
     SOUK_WORKERS_MAX = 64,
     SOUK_RING = 4096,         /* Batches between the workers and the journal. */
-    SOUK_SLICE_TURNS = 512,   /* A slice ends after so many turns ... */
+    SOUK_SLICE_TURNS = 512,   /* A slice takes nothing new after so many turns ... */
     SOUK_SLICE_BYTES = 256 << 10, /* ... or so much of journal. */
+    SOUK_SLICE_ENDLESS = 4096, /* ... and ends after so many. */
     SOUK_GROUP_BYTES = 4 << 20,
     SOUK_REQUESTS_MAX = 1 << 16, /* Under way, for each worker. */
     SOUK_GROUP_HEADER = 24,
@@ -100,7 +101,7 @@ struct souk_worker {
     uint64_t exits_dep;
     struct souk_fifo incoming;              /* From outside, to be handled in the next slice. */
     uint64_t due[SOUK_SHARDS], due_min;     /* Next timer of the shards that it ran last. */
-    uint32_t slice_turns, slice_turns_max;  /* How many the slice has had, and may have. */
+    uint32_t slice_turns, slice_turns_max, slice_turns_end; /* So far; until it takes nothing new; until it ends. */
     uint32_t shard_cursor;
     souk_ready *ready;
     struct souk_mailbox inbox;              /* Answers, port calls and snapshots from other threads. */

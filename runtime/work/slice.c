@@ -105,6 +105,7 @@ souk_slice_init(struct souk_worker *w)
 {
     w->slice.heap = w->heap;
     w->slice_turns_max = SOUK_SLICE_TURNS;
+    w->slice_turns_end = SOUK_SLICE_ENDLESS;
     w->slice.stamp = w->number + 1;
     w->slice.secret = &w->partition->secret;
     w->slice.scratch_memory = souk_heap_alloc(w->heap, SOUK_SCRATCH_BYTES);
@@ -179,17 +180,26 @@ run(struct souk_worker *w, struct souk_message *m)
     forget_if_blank(w, shard, cell);
 }
 
+/* A slice that is full takes nothing new, but brings to its end what it has begun: a checkout that is cut in two leaves
+ * its messages on record twice. */
 static bool
 full(const struct souk_worker *w)
 {
     return w->slice_turns >= w->slice_turns_max || w->slice.batch.length >= SOUK_SLICE_BYTES;
 }
 
+/* Only actors that never stop talking to each other get here. */
+static bool
+endless(const struct souk_worker *w)
+{
+    return w->slice_turns >= w->slice_turns_end || w->slice.batch.length >= 4 * SOUK_SLICE_BYTES;
+}
+
 /* Moves some of the backlog of held shards to the local queue, a little of each in turn. */
 static bool
 refill(struct souk_worker *w)
 {
-    enum { EACH = 64 };
+    enum { EACH = 8 };
     bool any = false;
     for (unsigned i = 0; i < w->held_count; i++) {
         struct souk_shard *shard = w->held[i];
@@ -417,11 +427,14 @@ souk_worker_deliver(struct souk_worker *w, struct souk_message *m)
     souk_fifo_push(&w->incoming, m);
 }
 
-/* From outside: straight into a shard that can be had, else into its mailbox, where its holder finds it. */
-static void
+/* From outside: straight into a shard that can be had, else into its mailbox, where its holder finds it. A few at a time,
+ * so that each is brought to its end while all that it touches is in the cache. */
+static bool
 take_incoming(struct souk_worker *w)
 {
-    for (unsigned n = 0; n < SOUK_SLICE_TURNS && w->incoming.head; n++) {
+    enum { EACH = 8 };
+    bool any = w->incoming.head;
+    for (unsigned n = 0; n < EACH && w->incoming.head; n++) {
         struct souk_message *m = souk_fifo_pop(&w->incoming);
         struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
         if (!w->holds[shard->number] && take_shard(shard, SOUK_SHARD_IDLE)) hold(w, shard);
@@ -434,6 +447,7 @@ take_incoming(struct souk_worker *w)
         uint32_t idle = SOUK_SHARD_IDLE;
         if (atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED)) souk_ready_put(w->ready, shard);
     }
+    return any;
 }
 
 /* Shards whose next timer is due. One that another worker has will see to its timers itself. */
@@ -501,13 +515,13 @@ souk_slice_step(struct souk_worker *w)
     begin(w);
     for (unsigned n = 0; n < 16 && take_ready(w, w->ready); n++) {}
     take_due(w);
-    take_incoming(w);
+    bool came = take_incoming(w);
     take_uncut(w);
-    if (!w->held_count) steal(w);
-    if (!w->held_count) return false;
+    if (!w->held_count && !came) steal(w);
+    if (!w->held_count) return came;
     do {
-        for (struct souk_message *m; !full(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
-    } while (!full(w) && refill(w));
+        for (struct souk_message *m; !endless(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
+    } while (!full(w) && (refill(w) || take_incoming(w)));
     close_slice(w);
     return true;
 }

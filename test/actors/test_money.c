@@ -51,7 +51,10 @@ shares_sum_to_the_total(void **state SOUK_UNUSED)
     assert_false(money_split(-1, (uint32_t[]){ 1 }, 1, shares));
     uint32_t seed = 1, weights[7];
     for (int round = 0; round < 2000; round++) {
-        for (int i = 0; i < 7; i++) weights[i] = (seed = seed * 1664525 + 1013904223) >> (seed >> 28);
+        for (int i = 0; i < 7; i++) {
+            seed = seed * 1664525 + 1013904223;
+            weights[i] = seed >> (seed >> 28);
+        }
         weights[0] |= 1;
         int64_t total = seed % 100000, sum = 0;
         assert_true(money_split(total, weights, 7, shares));

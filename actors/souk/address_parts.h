@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* souk/address_parts.h -- keys of the commerce actors from the parts of their text ids, for clients of the wire. */
+#ifndef SOUK_ADDRESS_PARTS_H
+#define SOUK_ADDRESS_PARTS_H
+
+#include <souk/node.h>
+
+/* sale: SALE; stock: SALE, SKU; quota: SALE, CUSTOMER; order and payment: CUSTOMER, KEY, or the order's public name;
+ * account: CUSTOMER, or "book", BOOK. `ok` is false for anything else. Any thread. */
+souk_key souk_address_parts(const souk_node *node, const struct souk_kind *kind, const struct souk_text *parts,
+                            size_t count, bool *ok);
+
+#endif

@@ -75,8 +75,8 @@ decide_account_credit(const struct account *a, const struct account_credit *c, s
     return SOUK_ACCEPT;
 }
 
-/* A book. Its other half is booked elsewhere, so it can't refuse; only a sum beyond int64 would make it (MONEY_MAX keeps
- * that millions of the largest postings away), and then the checker finds the books uneven. */
+/* A book. Its other half is booked elsewhere, so it can't refuse; only a sum beyond int64 would make it (MONEY_MAX
+ * keeps that millions of the largest postings away), and then the checker finds the books uneven. */
 static souk_verdict
 decide_account_post(const struct account *a, const struct account_post *c, souk_turn *turn)
 {
@@ -103,7 +103,8 @@ answer_account_show(const struct account *a, const struct account_show *q SOUK_U
         balances[i] = (struct account_money){ balance->balance, money_unpack((uint32_t)key.low, letters) };
     }
     for (uint32_t i = 0; i < recent; i++, letters += 3) {
-        const struct account_entry *entry = souk_find(a, recent, ((souk_key){ 1, (a->count - recent + i) % ACCOUNT_RECENT_MAX }));
+        souk_key place = { 1, (a->count - recent + i) % ACCOUNT_RECENT_MAX };
+        const struct account_entry *entry = souk_find(a, recent, place);
         postings[i] = (struct account_posting){ entry->posting, entry->amount, money_unpack(entry->currency, letters) };
     }
     *v = (struct account_view){

@@ -13,8 +13,8 @@
  *     card captured           book clearing        book sales
  *     card refunded           book sales           book clearing
  *
- * So with nothing under way the clearing book's balance is what the provider has captured less refunded, negated. A book
- * gets postings from every order: it keeps sums and counts alone, never the postings. */
+ * So with nothing under way the clearing book's balance is what the provider has captured less refunded, negated. A
+ * book gets postings from every order: it keeps sums and counts alone, never the postings. */
 #ifndef ACTORS_ACCOUNT_H
 #define ACTORS_ACCOUNT_H
 

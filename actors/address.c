@@ -44,9 +44,9 @@ address_read_name(struct souk_text name, souk_key *key)
     if (name.length != ADDRESS_NAME_LENGTH) return false;
     for (size_t i = 0; i < ADDRESS_NAME_LENGTH; i++) {
         char c = name.at[i];
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
-        if (digit > 15) return false;
-        half[i / 16] = half[i / 16] << 4 | digit;
+        bool decimal = c >= '0' && c <= '9';
+        if (!decimal && (c < 'a' || c > 'f')) return false;
+        half[i / 16] = half[i / 16] << 4 | (unsigned)(decimal ? c - '0' : c - 'a' + 10);
     }
     *key = (souk_key){ half[0], half[1] };
     return !souk_key_none(*key);

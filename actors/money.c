@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* ISO 4217's active codes by their number of decimal places. Those that name no spendable money (XAU, XDR, XTS, ...) are
- * left out. */
+/* ISO 4217's active codes by their number of decimal places. Those that name no spendable money (XAU, XDR, XTS, ...)
+ * are left out. */
 static const struct { int exponent; const char *codes; } currencies[] = {
     { 2, "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW "
          "CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF "

@@ -320,8 +320,8 @@ decide_order_confirm_answered(const struct order *o, const struct souk_outcome *
     return step_ended(o, turn, o->other ? SAGA_CONFIRM_OTHER : SAGA_CONFIRM, outcome);
 }
 
-/* A payment takes note, and its word comes by order_payment_told; it may have come before this. Only that it cannot take
- * note at all is news here. To be late is none: nothing is lost inside the partition. */
+/* A payment takes note, and its word comes by order_payment_told; it may have come before this. Only that it cannot
+ * take note at all is news here. To be late is none: nothing is lost inside the partition. */
 static souk_verdict
 taken(const struct order *o, souk_turn *turn, enum saga_step step, enum order_state waiting,
       const struct souk_outcome *outcome)

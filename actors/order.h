@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* order.h -- one order: what a customer asked for under one idempotency key, and the saga that brings it to its end.
  *
- * Key: turn_order_key(customer, idempotency key); its public name is the key's 32 hex digits. Placed again with the same
- * fields it is the same order; with others, order_key_reused. Seen from outside: placed -> reserved -> authorised ->
- * confirmed (the pivot) -> paid; beside it cancelled and needs_review. Settled is paid, cancelled or needs_review, and
- * what order_show says of a settled order never changes, but for one that was cancelled for a reason that
+ * Key: turn_order_key(customer, idempotency key); its public name is the key's 32 hex digits. Placed again with the
+ * same fields it is the same order; with others, order_key_reused. Seen from outside: placed -> reserved -> authorised
+ * -> confirmed (the pivot) -> paid; beside it cancelled and needs_review. Settled is paid, cancelled or needs_review,
+ * and what order_show says of a settled order never changes, but for one that was cancelled for a reason that
  * order_reason_again() names, when its customer places it again. Its steps are the table in saga.h. */
 #ifndef ACTORS_ORDER_H
 #define ACTORS_ORDER_H
@@ -69,8 +69,8 @@ enum order_word {
 
 enum { ORDER_HISTORY_MAX = 24, ORDER_UNITS_MAX = 1000000, ORDER_TOKEN_MAX = 255 };
 
-/* after_ms counts from the order's at_ms. total and currency are the price locked at the reservation: 0 and empty before
- * it. order_show with settled_only waits until the order is settled. */
+/* after_ms counts from the order's at_ms. total and currency are the price locked at the reservation: 0 and empty
+ * before it. order_show with settled_only waits until the order is settled. */
 #define ORDER_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                         \
     RECORD(order_moment, F(1, u32, happening) F(2, u64, at_ms))                                                     \
     RECORD(order_view, F(1, key, order) F(2, u32, state) F(3, bool, settled) F(4, u32, reason) F(5, text, sale)     \

@@ -3,15 +3,15 @@
  *
  * By credit it moves money between accounts, at once. By card it calls the provider, and then DURABILITY's rules for
  * calls hold: each call is in the journal before it is made; its key is derived from the order, the operation and its
- * number, so a call that is made again is the same call; an end that isn't known is looked up at the provider after 1, 2,
- * 4, 8 ... s, until it is known. The number of an operation is advanced only after a retrieval has shown that the last
- * one had no effect: for capture, cancel and refund, which the provider can't do twice to one intent anyway. An
+ * number, so a call that is made again is the same call; an end that isn't known is looked up at the provider after 1,
+ * 2, 4, 8 ... s, until it is known. The number of an operation is advanced only after a retrieval has shown that the
+ * last one had no effect: for capture, cancel and refund, which the provider can't do twice to one intent anyway. An
  * authorisation is never sent under a second number: what is missing at the provider may still be on its way there, so
  * it is sent again under its own key. A call is made again only while its hold lasts, which is far below the day for
  * which providers remember keys; what stays unclear for 23 hours goes to review and is not sent any more.
  *
- * All news from the provider comes to hear(), whichever way it came. A webhook may be old: it is believed where it says
- * that something has happened, never where it would show that something has not. */
+ * All news from the provider comes to hear(), whichever way it came. A webhook may be old: it is believed where it
+ * says that something has happened, never where it would show that something has not. */
 #include "payment.h"
 
 #include "account.h"
@@ -21,8 +21,8 @@
 
 #include <souk/actor.h>
 
-/* since_ms: when this operation began. round: counts what makes an alarm that was set before it stale. looks: retrievals
- * of this operation. */
+/* since_ms: when this operation began. round: counts what makes an alarm that was set before it stale. looks:
+ * retrievals of this operation. */
 #define PAYMENT_STATE(F, L, M)                                                                                  \
     F(1, u32, state) F(2, u32, method) F(3, i64, amount) F(4, text, currency) F(5, text, token)                 \
     F(6, u64, until_ms) F(7, u32, operation) F(8, u32, number) F(9, u64, since_ms) F(10, text, intent)          \
@@ -140,8 +140,8 @@ call(const struct payment *p, souk_turn *turn, enum payment_operation operation,
                   .intent = intent, .amount = p->amount);
 }
 
-/* It isn't known how a call ended: look later. An authorisation that stays unclear until the hold is nearly over is given
- * up towards the order, and followed up here alone. */
+/* It isn't known how a call ended: look later. An authorisation that stays unclear until the hold is nearly over is
+ * given up towards the order, and followed up here alone. */
 static souk_verdict
 unclear(const struct payment *p, souk_turn *turn)
 {
@@ -355,11 +355,11 @@ decide_payment_void(const struct payment *p, const struct payment_void *c, souk_
     bool card = p->method == ORDER_CARD;
     struct souk_text intent = souk_text_in(&p->intent);
     switch ((enum payment_state)p->state) {
-    case PAYMENT_NEW: souk_emit(turn, payment_voided); break;
+    case PAYMENT_NEW: souk_emit(turn, payment_voided); return SOUK_ACCEPT;
     case PAYMENT_AUTH_PENDING:
         if (!card) {
             souk_emit(turn, payment_sent_to_review);
-            break;
+            return SOUK_ACCEPT;
         }
         souk_emit(turn, payment_unclear, .abandoned = true);
         souk_wake(turn, LOOK_FIRST_MS, payment_look, .round = p->round + 1);
@@ -389,15 +389,22 @@ decide_payment_void(const struct payment *p, const struct payment_void *c, souk_
 
 /* ---- Answers, looks, webhooks. ---- */
 
+static bool
+open_at_provider(const struct payment *p)
+{
+    return p->method == ORDER_CARD
+           && (p->state == PAYMENT_AUTH_PENDING || p->state == PAYMENT_AUTH_ABANDONED
+               || p->state == PAYMENT_CAPTURE_PENDING || p->state == PAYMENT_VOID_PENDING
+               || p->state == PAYMENT_REFUND_PENDING);
+}
+
 /* The outcome of a call of an operation: ignored when a webhook has let the payment go on to something else. */
 static souk_verdict
 answered(const struct payment *p, const struct souk_outcome *outcome, souk_turn *turn, enum payment_operation operation)
 {
     struct provider_result r;
     bool authorising = p->state == PAYMENT_AUTH_PENDING || p->state == PAYMENT_AUTH_ABANDONED;
-    bool pending = authorising || p->state == PAYMENT_CAPTURE_PENDING || p->state == PAYMENT_VOID_PENDING
-                   || p->state == PAYMENT_REFUND_PENDING;
-    if (p->operation != operation || !pending) return SOUK_ACCEPT;
+    if (p->operation != operation || !open_at_provider(p)) return SOUK_ACCEPT;
     if (souk_outcome_read(turn, outcome, provider_result, &r)) return hear(p, turn, &r, FROM_CALL);
     if (outcome->ending == SOUK_REFUSED && authorising) {
         auth_failed(p, turn, &(struct provider_result){ .has_decline_code = false });
@@ -430,15 +437,6 @@ decide_payment_refund_answered(const struct payment *p, const struct souk_outcom
     return answered(p, outcome, turn, PAYMENT_REFUND);
 }
 
-static bool
-open_at_provider(const struct payment *p)
-{
-    return p->method == ORDER_CARD
-           && (p->state == PAYMENT_AUTH_PENDING || p->state == PAYMENT_AUTH_ABANDONED
-               || p->state == PAYMENT_CAPTURE_PENDING || p->state == PAYMENT_VOID_PENDING
-               || p->state == PAYMENT_REFUND_PENDING);
-}
-
 static souk_verdict
 decide_payment_look(const struct payment *p, const struct payment_look *c, souk_turn *turn)
 {
@@ -450,8 +448,8 @@ decide_payment_look(const struct payment *p, const struct payment_look *c, souk_
     return SOUK_ACCEPT;
 }
 
-/* A retrieval of an earlier operation says nothing about one that has not been looked up yet. Should it come later still,
- * the worst that it does is to repeat what the provider can't do twice. */
+/* A retrieval of an earlier operation says nothing about one that has not been looked up yet. Should it come later
+ * still, the worst that it does is to repeat what the provider can't do twice. */
 static souk_verdict
 decide_payment_retrieve_answered(const struct payment *p, const struct souk_outcome *outcome, souk_turn *turn)
 {
@@ -474,8 +472,8 @@ decide_payment_notify(const struct payment *p, const struct payment_notify *c, s
 }
 
 static souk_verdict
-answer_payment_show(const struct payment *p, const struct payment_show *q SOUK_UNUSED, const souk_turn *turn SOUK_UNUSED,
-                    struct payment_view *v)
+answer_payment_show(const struct payment *p, const struct payment_show *q SOUK_UNUSED,
+                    const souk_turn *turn SOUK_UNUSED, struct payment_view *v)
 {
     if (p->state == PAYMENT_NEW) return payment_unknown;
     *v = (struct payment_view){

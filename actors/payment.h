@@ -29,9 +29,10 @@ enum payment_state {
 /* The operations at the provider, in payment_called and in the derivation of a call's key. */
 enum payment_operation { PAYMENT_AUTHORISE = 1, PAYMENT_CAPTURE, PAYMENT_CANCEL, PAYMENT_REFUND };
 
-/* method is an order_method. `account` is the key of the customer's account, for credit. until_ms is the hold's end: by
- * then, less a margin, the authorisation must be definite. `order` in provider_* is the order's public name. amounts are
- * minor units. payment_called: operation `number` goes to the provider; first_ms is when it went for the first time. */
+/* method is an order_method. `account` is the key of the customer's account, for credit. until_ms is the hold's end:
+ * by then, less a margin, the authorisation must be definite. `order` in provider_* is the order's public name.
+ * amounts are minor units. payment_called: operation `number` goes to the provider; first_ms is when it went for the
+ * first time. */
 #define PAYMENT_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                       \
     RECORD(provider_authorise, F(1, text, order) F(2, i64, amount) F(3, text, currency) F(4, text, token))          \
     RECORD(provider_capture, F(1, text, intent) F(2, i64, amount))                                                  \

@@ -2,9 +2,9 @@
 /* provider_port.h -- the door to the payment provider: its operations are the provider_* records of payment.h.
  *
  * A driver answers SOUK_DONE with a provider_result for each definite answer, a decline included; SOUK_REFUSED for a
- * request that the provider says is wrong (a definite 4xx); SOUK_DEAD for an unknown end: a timeout, a broken connection,
- * a 5xx, a 409 or 429. It sends the call's key as the idempotency key, and adds nothing of its own: who retries is the
- * payment. */
+ * request that the provider says is wrong (a definite 4xx); SOUK_DEAD for an unknown end: a timeout, a broken
+ * connection, a 5xx, a 409 or 429. It sends the call's key as the idempotency key, and adds nothing of its own: who
+ * retries is the payment. */
 #ifndef ACTORS_PROVIDER_PORT_H
 #define ACTORS_PROVIDER_PORT_H
 

@@ -8,8 +8,8 @@
 
 #include <souk/protocol.h>
 
-/* quota_held's limit is given when it differs from what the state has. A hold of 0 units is one that was released before
- * it was asked for. */
+/* quota_held's limit is given when it differs from what the state has. A hold of 0 units is one that was released
+ * before it was asked for. */
 #define QUOTA_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                         \
     RECORD(quota_hold_entry, F(1, u32, units))                                                                      \
     RECORD(quota_view, F(1, u32, limit) F(2, u32, held) F(3, u32, confirmed))                                       \

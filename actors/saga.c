@@ -4,9 +4,9 @@
 
 #include "order.h"
 
-/* Until the pivot (stock.confirm) every failure leads back: what was done is undone and the order is cancelled. After it
- * the order leads forward, to paid; only a capture that definitely failed gives the units back. Where nobody can know
- * how it stands, the order goes to review, with the units still its own. */
+/* Until the pivot (stock.confirm) every failure leads back: what was done is undone and the order is cancelled. After
+ * it the order leads forward, to paid; only a capture that definitely failed gives the units back. Where nobody can
+ * know how it stands, the order goes to review, with the units still its own. */
 static const struct saga_rule rules[SAGA_STEPS] = {
     { SAGA_HOLD_QUOTA, "quota.hold", 100, 3,
       .done = { SAGA_TAKE_NUMBER, UNDO_NOTHING, 0 },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* saga.h -- the saga of an order as a table: what each step asks for, how long it waits, and where each end of it leads.
+/* saga.h -- the saga of an order as a table: what each step asks for, how long it waits, and where each end of it
+ * leads.
  *
  * order.c carries it out; whoever reads the table knows what an order can do. The reasons that are not in it come from
  * the refusals themselves (order.c's table of reasons). */
@@ -39,8 +40,8 @@ struct saga_way { enum saga_step next; unsigned undo; uint32_t reason; /* An ord
 struct saga_rule {
     enum saga_step step;
     const char *asks;   /* Of whom what, for readers and traces. */
-    uint32_t within_ms; /* How long the first try waits; each next one SAGA_WIDEN times as long, to SAGA_WITHIN_MAX_MS. */
-    uint32_t tries;     /* All with the same ids, so that a step done twice is done once. 0: waits as long as it takes. */
+    uint32_t within_ms; /* How long the first try waits; each next SAGA_WIDEN times as long, to SAGA_WITHIN_MAX_MS. */
+    uint32_t tries;     /* All with the same ids, so a step done twice is done once. 0: waits as long as it takes. */
     struct saga_way done, refused, lost; /* lost: no answer after all tries, or the actor can't answer. */
 };
 

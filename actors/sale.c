@@ -28,9 +28,10 @@ static bool
 valid(const struct sale_open *c)
 {
     int64_t all;
-    return address_id_valid(c->sale) && address_id_valid(c->sku) && c->units && c->units <= SALE_UNITS_MAX && c->price > 0
-           && c->price <= MONEY_MAX && money_multiply(c->price, c->units, &all) && money_currency_known(c->currency) && c->hold_ms
-           && c->hold_ms <= hold_ms_max && c->opens_at_ms <= opens_at_ms_max;
+    return address_id_valid(c->sale) && address_id_valid(c->sku) && money_currency_known(c->currency)
+           && c->units && c->units <= SALE_UNITS_MAX && c->price > 0 && c->price <= MONEY_MAX
+           && money_multiply(c->price, c->units, &all) && c->hold_ms && c->hold_ms <= hold_ms_max
+           && c->opens_at_ms <= opens_at_ms_max;
 }
 
 /* Whether the same is opened again: "at once" is the same as "at once", whenever that was. */
@@ -38,8 +39,9 @@ static bool
 same(const struct sale *s, const struct sale_open *c)
 {
     bool same_time = c->opens_at_ms ? c->opens_at_ms == s->opens_at_ms : s->at_once;
-    return same_time && souk_text_equal(c->sale, souk_text_in(&s->sale)) && souk_text_equal(c->sku, souk_text_in(&s->sku))
-           && c->units == s->units && c->price == s->price && souk_text_equal(c->currency, souk_text_in(&s->currency))
+    return same_time && souk_text_equal(c->sale, souk_text_in(&s->sale))
+           && souk_text_equal(c->sku, souk_text_in(&s->sku)) && c->units == s->units && c->price == s->price
+           && souk_text_equal(c->currency, souk_text_in(&s->currency))
            && c->limit_per_customer == s->limit_per_customer && c->hold_ms == s->hold_ms;
 }
 
@@ -155,7 +157,8 @@ decide_sale_settle(const struct sale *s, const struct sale_settle *c, souk_turn 
 }
 
 static souk_verdict
-answer_sale_show(const struct sale *s, const struct sale_show *q SOUK_UNUSED, const souk_turn *turn, struct sale_view *v)
+answer_sale_show(const struct sale *s, const struct sale_show *q SOUK_UNUSED, const souk_turn *turn,
+                 struct sale_view *v)
 {
     if (!s->opened) return sale_unknown;
     *v = (struct sale_view){

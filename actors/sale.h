@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sale.h -- a flash sale: what is sold, from when, at which price, and each order's number in line.
  *
- * Key: turn_sale_key(sale). A shop opens and closes it. Orders reach the sale's quota and stock through it: it knows the
- * limit, the price and the sku, and one way in keeps the messages of one order in order: an undo never overtakes what it
- * undoes. What it passes on, it passes on without remembering it, so only a number costs an event.
+ * Key: turn_sale_key(sale). A shop opens and closes it. Orders reach the sale's quota and stock through it: it knows
+ * the limit, the price and the sku, and one way in keeps the messages of one order in order: an undo never overtakes
+ * what it undoes. What it passes on, it passes on without remembering it, so only a number costs an event.
  *
  * Codes of refusals are unlike those of all other kinds: an order hears them through a forwarded message. */
 #ifndef ACTORS_SALE_H
@@ -40,7 +40,7 @@ enum sale_phase { SALE_ANNOUNCED = 1, SALE_OPEN, SALE_CLOSED };
     QUERY(1, sale_show, sale_view, )                                                                                \
     EVENT(1, sale_opened, F(1, text, sale) F(2, text, sku) F(3, u32, units) F(4, i64, price) F(5, text, currency)   \
                           F(6, u32, limit_per_customer) F(7, u64, hold_ms) F(8, u64, opens_at_ms)                   \
-                          F(9, bool, at_once) F(10, key, stock))                                                                      \
+                          F(9, bool, at_once) F(10, key, stock))                                                    \
     EVENT(2, sale_numbered, F(1, u32, number))                                                                      \
     EVENT(3, sale_closed, )
 SOUK_PROTOCOL(sale, 1, SALE_TABLE);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stock.c -- what a stock does; see stock.h.
  *
- * Holds lie in a map in the order of their making; as all last equally long and turn time never goes back, that is also
- * the order of their ends. One alarm is pending at most: it is set by the first hold and, when it fires, ends all that
- * are due and is set to the next. Which alarm is pending follows from the events, so it costs no byte of its own.
+ * Holds lie in a map in the order of their making; as all last equally long and turn time never goes back, that is
+ * also the order of their ends. One alarm is pending at most: it is set by the first hold and, when it fires, ends all
+ * that are due and is set to the next. Which alarm is pending follows from the events, so it costs no byte of its own.
  *
- * What is kept, and why that is enough (R10): a hold stays until its order's word, confirm or release, or until its time.
- * An expired one moves to `ended`, so that a late confirm is told, and leaves with the order's release, which always
- * follows. A confirmed one leaves at once: an order confirms only what it was given and never after a release, and
- * messages come once and in order, so a confirm of what is in neither map repeats one that was obeyed. A release of what
- * is in neither map is the release of a reservation that was refused without the order's hearing of it; it is marked in
- * `ended`, so that even a reservation that came after it would be refused. */
+ * What is kept, and why that is enough (R10): a hold stays until its order's word, confirm or release, or until its
+ * time. An expired one moves to `ended`, so that a late confirm is told, and leaves with the order's release, which
+ * always follows. A confirmed one leaves at once: an order confirms only what it was given and never after a release,
+ * and messages come once and in order, so a confirm of what is in neither map repeats one that was obeyed. A release
+ * of what is in neither map is the release of a reservation that was refused without the order's hearing of it; it is
+ * marked in `ended`, so that even a reservation that came after it would be refused. */
 #include "stock.h"
 
 #include "address.h"

@@ -2,7 +2,7 @@
 /* stock.h -- the units that a sale may sell of a sku: the single writer that makes overselling impossible.
  *
  * Key: turn_stock_key(sale, sku). Always free + held + sold = units. Only this actor says when a hold has ended. It is
- * spoken to through its sale (see sale.h), so the messages about one reservation arrive in the order of their sending. */
+ * spoken to through its sale (see sale.h), so the messages about one reservation arrive in the order of sending. */
 #ifndef ACTORS_STOCK_H
 #define ACTORS_STOCK_H
 

@@ -85,6 +85,10 @@ souk_err souk_load_run(souk_load *load) SOUK_MUST_CHECK;
 void souk_load_enough(souk_load *load);
 /* Changes how long and how many come in the next souk_load_run(); the tally begins anew. */
 void souk_load_again(souk_load *load, uint64_t buyers, double seconds);
+/* The customers of the next `count` buyers have got their credit by other means. */
+void souk_load_prepaid(souk_load *load, uint64_t count);
+/* The number of the next buyer who will come. */
+uint64_t souk_load_next_buyer(const souk_load *load);
 /* How it goes. Borrows until the load is closed. */
 const struct load_tally *souk_load_tally(const souk_load *load);
 /* Asks the node how a sale of the plan stands, waiting for it. SOUK_ERR_LATE, SOUK_ERR_CLOSED. */

@@ -269,6 +269,18 @@ souk_load_again(souk_load *load, uint64_t buyers, double seconds)
     load->tally.acks = acks;
 }
 
+void
+souk_load_prepaid(souk_load *load, uint64_t count)
+{
+    load->prepaid = load->next_number + count;
+}
+
+uint64_t
+souk_load_next_buyer(const souk_load *load)
+{
+    return load->next_number;
+}
+
 const struct load_tally *
 souk_load_tally(const souk_load *load)
 {
@@ -290,8 +302,8 @@ souk_load_ms(const struct souk_histogram *histogram, double quantile)
 
 /* ---- from beginning to end ---- */
 
-static void
-fill_in(struct load_plan *plan)
+void
+souk_load_fill_in(struct load_plan *plan)
 {
     plan->connections = plan->connections ? plan->connections : 64;
     plan->skus = plan->skus && !plan->sale ? plan->skus : 1;
@@ -318,7 +330,7 @@ souk_load_open(souk_load **out, const struct load_plan *plan)
     if (!load)
         return SOUK_ERR_MEMORY;
     load->plan = *plan;
-    fill_in(&load->plan);
+    souk_load_fill_in(&load->plan);
     load->acks.fd = -1;
     const struct souk_httpclient_options many = { .host = load->plan.host,
                                                   .port = load->plan.port,

@@ -82,6 +82,8 @@ struct souk_load {
 
 /* ---- load_engine.c ---- */
 
+/* Puts the defaults where the plan says nothing. */
+void souk_load_fill_in(struct load_plan *plan);
 /* He goes on after `delay_ns`. */
 void souk_load_later(struct load_buyer *buyer, uint64_t now_ns, uint64_t delay_ns);
 /* He goes on as soon as a connection is free, before those who are new. */

@@ -183,7 +183,7 @@ souk_load_prepay(souk_load *load, uint64_t count)
         end = first > load->plan.customers ? first : load->plan.customers;
     souk_err err = end > first ? batch_run(load, ask_credit, first, end) : SOUK_OK;
     if (!err)
-        load->prepaid = load->next_number + count;
+        souk_load_prepaid(load, count);
     return err;
 }
 

@@ -60,7 +60,7 @@ struct provider_table { souk_key **slots; size_t count, mask; };
 
 struct provider_book {
     const struct provider_faults *faults;
-    struct provider_table intents, keys, orders; /* The last: the newest intent of each order, as struct provider_order. */
+    struct provider_table intents, keys, orders; /* The last: of struct provider_order. */
     struct provider_intent *newest;
     uint64_t serial;
     int ledger;

@@ -88,7 +88,8 @@ authorise(struct provider_request *request)
     struct souk_text no_order = SOUK_TEXT("");
     char currency[3];
     int64_t amount;
-    if (!souk_provider_form_integer(souk_provider_form_get(form, "amount"), PROVIDER_AMOUNT_MAX, &amount) || amount == 0)
+    const struct souk_text *amount_text = souk_provider_form_get(form, "amount");
+    if (!souk_provider_form_integer(amount_text, PROVIDER_AMOUNT_MAX, &amount) || amount == 0)
         return refusal(ANSWER_PARAMETER, "amount must be a positive integer.");
     if (!currency_read(souk_provider_form_get(form, "currency"), currency))
         return refusal(ANSWER_PARAMETER, "currency must be an ISO 4217 code.");
@@ -114,7 +115,8 @@ authorise(struct provider_request *request)
         answer.refusal = ANSWER_CARD_DECLINED;
         return answer;
     }
-    if (souk_provider_faults_hit(api->faults, "late", api->faults->late_ms > 0 ? api->faults->late : 0, request->key)) {
+    double late = api->faults->late_ms > 0 ? api->faults->late : 0;
+    if (souk_provider_faults_hit(api->faults, "late", late, request->key)) {
         request->late = intent;
         return souk_provider_answer_of(intent);
     }

@@ -21,7 +21,8 @@ struct provider_request {
     struct provider_intent *late; /* Its authorisation is still to happen. */
 };
 
-enum provider_operation { OP_AUTHORISE, OP_CAPTURE, OP_CANCEL, OP_REFUND, OP_RETRIEVE, OP_SEARCH, OP_LIST, OP_NO_ROUTE };
+enum provider_operation { OP_AUTHORISE, OP_CAPTURE, OP_CANCEL, OP_REFUND, OP_RETRIEVE, OP_SEARCH, OP_LIST,
+                          OP_NO_ROUTE };
 
 /* Does one of the first four, with its line in the ledger and its webhook; sets request->answer, and perhaps `late`.
  * `id` is the intent's, from the path. */

@@ -92,7 +92,8 @@ souk_provider_faults_seed(struct provider_faults *faults, uint64_t seed)
 }
 
 bool
-souk_provider_faults_hit(const struct provider_faults *faults, const char *name, double probability, struct souk_text key)
+souk_provider_faults_hit(const struct provider_faults *faults, const char *name, double probability,
+                         struct souk_text key)
 {
     if (probability <= 0)
         return false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/stripe.c -- the payment port's driver, a guest of worker 0, and the verification of webhooks.
  *
- * The node calls call() with each durable call; it becomes a request of port/fetch.h, whose answer becomes the call's
- * outcome. A call that can't be sent now waits for the tick. One whose time is over is dropped: its payment has been told
- * SOUK_LATE and finds out by retrieving, so that an old key is never sent again. All on worker 0's thread. */
+ * The node calls on_call() with each durable call; it becomes a request of port/fetch.h, whose answer becomes the
+ * call's outcome. A call that can't be sent now waits for the tick. One whose time is over is never sent: its payment
+ * has been told SOUK_LATE and finds out by retrieving, so that no old key goes out again. All on worker 0's thread. */
 #include "stripe.h"
 #include "stripe_words.h"
 
@@ -112,7 +112,8 @@ send_ask(struct call *call, uint32_t timeout_ms)
     return souk_fetch_send(stripe->fetch, &request);
 }
 
-/* Sends the call's request, or lets it wait. Not from inside call(), where no outcome may be given. */
+/* Sends the call's request, or lets it wait. What may end at once on_call() leaves to the tick: the node expects no
+ * outcome inside its call. */
 static void
 try(struct call *call)
 {
@@ -129,10 +130,9 @@ try(struct call *call)
     }
     uint64_t left = call->due_ms - now_ms;
     souk_err err = send_ask(call, left < stripe->options.timeout_ms ? (uint32_t)left : stripe->options.timeout_ms);
-    if (err == SOUK_ERR_BUSY || err == SOUK_ERR_MEMORY)
+    call->refused = err == SOUK_ERR_USAGE; /* It isn't a request, so it never went. */
+    if (err != SOUK_OK)
         wait_for_tick(call);
-    else if (err != SOUK_OK)
-        outcome(call, SOUK_REFUSED, payment_invalid, NULL); /* It isn't a request, so it never went. */
 }
 
 static void
@@ -283,6 +283,8 @@ souk_stripe_open(souk_stripe **out, const struct souk_stripe_options *options)
         return SOUK_ERR_MEMORY;
     stripe->options = *options;
     stripe->waiting_end = &stripe->waiting;
+    if (stripe->options.connections == 0)
+        stripe->options.connections = 256;
     if (stripe->options.timeout_ms == 0)
         stripe->options.timeout_ms = 30000;
     stripe->reader = souk_json_reader_open();

@@ -2,7 +2,7 @@
 /* souk/stripe.h -- the payment port to a provider that speaks Stripe's PaymentIntents API, and its webhooks.
  *
  * The driver adds no retries of its own: a call is one request, except that provider_retrieve without an intent
- * searches. What is certain becomes SOUK_DONE or SOUK_REFUSED (payment_invalid), all else SOUK_DEAD, which means unknown:
+ * searches. What is certain becomes SOUK_DONE or SOUK_REFUSED (payment_invalid), all else SOUK_DEAD, that is unknown:
  * no connection, a timeout, 5xx, 409, 429, also 401 and 403 (our key is wrong, which says nothing of the payment), and
  * whatever isn't Stripe's own answer. */
 #ifndef SOUK_STRIPE_H
@@ -23,7 +23,7 @@ struct souk_stripe_options {
     const char *url;       /* "https://api.stripe.com". Plain http only to this machine: the key goes with it. */
     struct souk_text key;  /* The secret API key: visible ASCII, no white space. Compulsory. */
     const char *ca_file;   /* The system's. */
-    unsigned connections;  /* 128 */
+    unsigned connections;  /* 256: so many calls on the wire; one without an answer holds its own until its deadline. */
     uint32_t timeout_ms;   /* 30000: the most for one request; the call's own deadline if that is sooner. */
 };
 

@@ -120,7 +120,8 @@ sock_ready(void *arg, unsigned events)
 {
     struct sock *sock = arg;
     souk_fetch *fetch = sock->fetch;
-    int running, what = (events & SOUK_READABLE ? CURL_CSELECT_IN : 0) | (events & SOUK_WRITABLE ? CURL_CSELECT_OUT : 0);
+    int running, what = events & SOUK_READABLE ? CURL_CSELECT_IN : 0;
+    what |= events & SOUK_WRITABLE ? CURL_CSELECT_OUT : 0;
     if (what == 0)
         what = CURL_CSELECT_IN | CURL_CSELECT_ERR; /* Hung up: reading tells. */
     fetch->pumping = true;

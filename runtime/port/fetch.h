@@ -24,8 +24,8 @@ struct souk_fetch_header { struct souk_text name, value; };
 
 /* The end of a request. Borrows for the callback only. */
 struct souk_fetch_answer {
-    souk_err fault;        /* SOUK_OK: an answer came. IO: it was not sent (no such host, refused, no TLS); LATE; CLOSED:
-                            * the connection broke; TOO_LARGE; MALFORMED. Then all else is empty. */
+    souk_err fault;        /* SOUK_OK: an answer came. IO: it was not sent (no such host, refused, no TLS); LATE;
+                            * CLOSED: the connection broke; TOO_LARGE; MALFORMED. Then all else is empty. */
     unsigned status;       /* 0 with a fault. */
     struct souk_text body;
     const void *head;      /* For souk_fetch_header(). */

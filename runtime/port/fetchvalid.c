@@ -32,7 +32,8 @@ souk_fetch_valid(const struct souk_fetch_request *request)
     }
     if (!known || !clean(url, 0x21) || memchr(url.at, '#', url.length) != NULL)
         return false;
-    if (method.length == 0 || method.length >= SOUK_FETCH_METHOD_MAX || !clean(method, 0x21) || request->header_count > SOUK_FETCH_HEADERS_MAX)
+    if (method.length == 0 || method.length >= SOUK_FETCH_METHOD_MAX || !clean(method, 0x21)
+        || request->header_count > SOUK_FETCH_HEADERS_MAX)
         return false;
     for (size_t i = 0; i < request->header_count; i++)
         if (request->headers[i].name.length == 0 || !clean(request->headers[i].name, 0x21)

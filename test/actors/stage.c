@@ -309,7 +309,7 @@ stage_place(struct stage *s, const char *customer, const char *key, uint32_t uni
 struct order_view
 stage_order_view(struct stage *s, const char *customer, const char *key)
 {
-    struct order_view v;
+    struct order_view v = { .state = ORDER_NEW };
     assert_true(STAGE_SHOW(s, stage_order(s, customer, key), order_show, order_view, &v, .settled_only = false));
     return v;
 }
@@ -318,7 +318,8 @@ struct payment_view
 stage_payment_view(struct stage *s, const char *customer, const char *key)
 {
     struct payment_view v;
-    assert_int_equal(stage_request(s, stage_payment(s, customer, key), &payment_show_query, &(struct payment_show){}), 0);
+    souk_ref payment = stage_payment(s, customer, key);
+    assert_int_equal(stage_request(s, payment, &payment_show_query, &(struct payment_show){}), 0);
     assert_true(stage_answer(s, souk_layout_of_payment_view, &v));
     return v;
 }

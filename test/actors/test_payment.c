@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_payment.c -- payments by card: the provider answers, declines, doesn't answer, answers late, twice, by webhook. */
+/* test_payment.c -- payments by card: the provider answers, declines, is silent, answers late, twice, by webhook. */
 #include "stage.h"
 
 #include <stdarg.h>
@@ -49,9 +49,13 @@ static void
 card_buys(void **state SOUK_UNUSED)
 {
     struct stage *s = begin();
+    struct order_view v;
     stage_provider(s, "provider_authorise", SOUK_DONE, &authorised);
     assert_int_equal(order_state(s), ORDER_CONFIRMED);
+    assert_false(STAGE_SHOW(s, stage_order(s, "ann", "k"), order_show, order_view, &v, .settled_only = true));
+    assert_false(s->answered); /* It waits. */
     stage_provider(s, "provider_capture", SOUK_DONE, &charged);
+    assert_true(stage_answer(s, souk_layout_of_order_view, &v) && v.settled && v.state == ORDER_PAID);
     assert_int_equal(order_state(s), ORDER_PAID);
     assert_int_equal(stage_balance(s, stage_book(s, BOOK_CLEARING)), -500);
     assert_int_equal(stage_balance(s, stage_book(s, BOOK_SALES)), 500);

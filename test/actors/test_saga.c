@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_saga.c -- the saga's table is complete: every step is reached, every failure undoes what was done, none takes back
- * the pivot but by a definite failure of the capture. */
+/* test_saga.c -- the saga's table is complete: every step is reached, every failure undoes what was done, none takes
+ * back the pivot but by a definite failure of the capture. */
 #include "order.h"
 #include "saga.h"
 

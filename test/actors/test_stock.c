@@ -79,7 +79,8 @@ undo_may_come_before_do(void **state SOUK_UNUSED)
     assert_int_equal(STAGE_SAY(s, quota, quota_hold, .reservation = id(3), .units = 1, .limit = 2), quota_limit);
     assert_int_equal(STAGE_SAY(s, quota, quota_confirm, .reservation = id(2)), SOUK_ACCEPT);
     assert_int_equal(STAGE_SAY(s, quota, quota_confirm, .reservation = id(2)), SOUK_ACCEPT);
-    assert_int_equal(STAGE_SAY(s, quota, quota_hold, .reservation = id(4), .units = UINT32_MAX, .limit = 2), quota_limit);
+    assert_int_equal(STAGE_SAY(s, quota, quota_hold, .reservation = id(4), .units = UINT32_MAX, .limit = 2),
+                     quota_limit);
     stage_close(s);
 }
 

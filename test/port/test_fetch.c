@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_fetch.c -- requests to the outside, against our own server on the same loop and against sockets that misbehave. */
+/* test_fetch.c -- requests to the outside, against our server on the same loop and sockets that misbehave. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -277,7 +277,7 @@ answered_with(const char *said)
 static void
 redirections_are_not_followed(void **state)
 {
-    char said[256];
+    char said[1024];
     (void)state;
     open_fetch(&(struct souk_fetch_options){ 0 });
     snprintf(said, sizeof said, "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",

@@ -369,15 +369,16 @@ events_are_read(void **state)
     assert_int_equal(event.status, PROVIDER_DECLINED);
     assert_int_equal(event.amount, 1099);
     assert_text(event.decline_code, "lost_card");
-    assert_int_equal(signed_event("{\"id\":\"evt_3\",\"type\":\"charge.refunded\",\"data\":{\"object\":{\"id\":\"ch_1\","
-                                  "\"amount\":10,\"amount_captured\":10,\"amount_refunded\":4,\"payment_intent\":"
+    assert_int_equal(signed_event("{\"id\":\"evt_3\",\"type\":\"charge.refunded\",\"data\":{\"object\":"
+                                  "{\"id\":\"ch_1\",\"amount\":10,\"amount_captured\":10,\"amount_refunded\":4,"
+                                  "\"payment_intent\":"
                                   "\"pi_7\",\"metadata\":{}}}}", &event), SOUK_OK);
     assert_text(event.intent, "pi_7");
     assert_text(event.order, "");
     assert_int_equal(event.amount_refunded, 4);
     assert_int_equal(event.amount_received, 10);
-    assert_int_equal(signed_event("{\"id\":\"evt_4\",\"type\":\"invoice.paid\",\"data\":{\"object\":{\"amount\":\"x\"}}}",
-                                  &event), SOUK_ERR_MISSING);
+    assert_int_equal(signed_event("{\"id\":\"evt_4\",\"type\":\"invoice.paid\",\"data\":{\"object\":"
+                                  "{\"amount\":\"x\"}}}", &event), SOUK_ERR_MISSING);
     assert_int_equal(signed_event("{\"id\":\"evt_5\",\"type\":\"payment_intent.succeeded\"}", &event),
                      SOUK_ERR_MALFORMED);
     assert_int_equal(signed_event("nonsense", &event), SOUK_ERR_MALFORMED);

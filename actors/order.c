@@ -384,6 +384,16 @@ answer_order_show(const struct order *o, const struct order_show *q, const souk_
     return SOUK_ACCEPT;
 }
 
+static souk_verdict
+answer_order_repeat(const struct order *o, const struct order_repeat *q, const souk_turn *turn, struct order_view *v)
+{
+    const struct order_place fields = {
+        .sale = q->sale, .units = q->units, .method = q->method, .token = q->token, .has_token = q->has_token,
+    };
+    if (o->state != ORDER_NEW && !same(o, &fields)) return order_key_reused;
+    return answer_order_show(o, &(struct order_show){ .settled_only = false }, turn, v);
+}
+
 /* ---- What happened. ---- */
 
 /* An attempt has at most eight happenings, and a new attempt forgets those of the last one. */

@@ -70,7 +70,8 @@ enum order_word {
 enum { ORDER_HISTORY_MAX = 24, ORDER_UNITS_MAX = 1000000, ORDER_TOKEN_MAX = 255 };
 
 /* after_ms counts from the order's at_ms. total and currency are the price locked at the reservation: 0 and empty
- * before it. order_show with settled_only waits until the order is settled. */
+ * before it. order_show with settled_only waits until the order is settled. order_repeat shows an order that was placed
+ * with these fields, and refuses others as order_place would: so whoever guards the door knows a repeat without placing. */
 #define ORDER_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                         \
     RECORD(order_moment, F(1, u32, happening) F(2, u64, at_ms))                                                     \
     RECORD(order_view, F(1, key, order) F(2, u32, state) F(3, bool, settled) F(4, u32, reason) F(5, text, sale)     \
@@ -90,6 +91,7 @@ enum { ORDER_HISTORY_MAX = 24, ORDER_UNITS_MAX = 1000000, ORDER_TOKEN_MAX = 255 
     REPLY(6, order_authorise_taken, payment_authorise)                                                              \
     REPLY(7, order_capture_taken, payment_capture)                                                                  \
     QUERY(1, order_show, order_view, F(1, bool, settled_only))                                                      \
+    QUERY(2, order_repeat, order_view, F(1, text, sale) F(2, u32, units) F(3, u32, method) O(4, text, token))       \
     EVENT(1, order_placed, F(1, text, customer) F(2, text, idempotency_key) F(3, text, sale) F(4, u32, units)       \
                            F(5, u32, method) O(6, text, token) F(7, u64, at_ms))                                    \
     EVENT(2, order_placed_again, F(1, u32, after_ms))                                                               \

@@ -273,7 +273,8 @@ read_options(struct asking *a, int argc, char **argv)
         case WITHIN:
             errno = 0;
             number = strtoul(optarg, &end, 10);
-            if (errno || *end || !number || number > 600000) return complain(EX_USAGE, "--within takes 1 to 600000", optarg);
+            if (errno || *end || !number || number > 600000)
+                return complain(EX_USAGE, "--within takes 1 to 600000", optarg);
             a->within_ms = (uint32_t)number;
             break;
         default: fputs(usage_text, stderr); return EX_USAGE;
@@ -303,8 +304,8 @@ souk_ask_main(int argc, char **argv)
     if (!status) status = split_key(&a, argv[1]);
     if (!status) status = find_endpoint(&a);
     if (status) return status;
-    if (souk_build_from_words(a.row->layout, (const char *const *)argv + 3, (size_t)(argc - 3), body, sizeof body, &length,
-                              why, sizeof why))
+    if (souk_build_from_words(a.row->layout, (const char *const *)argv + 3, (size_t)(argc - 3), body, sizeof body,
+                              &length, why, sizeof why))
         return complain(EX_USAGE, why, NULL);
     return ask(&a, (struct souk_bytes){ body, length });
 }

@@ -16,35 +16,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char help[] =
-    "usage: souk load [--http HOST:PORT] [OPTION...]\n"
-    "A rush of buyers against a running node; opens sales of its own and gives credit where they pay by it.\n"
-    "  --http HOST:PORT       the node (127.0.0.1:8080)\n"
-    "  --connections N        keep-alive connections (64); each that is free takes the next buyer (closed loop), or\n"
-    "  --rate R               R buyers come per second whatever happens (open loop); latencies from when they should\n"
-    "  --buyers N             how many come (5000, unless --seconds is given)\n"
-    "  --seconds S            for how long they come\n"
-    "  --customers N          they share N customers (each is one of his own)\n"
-    "  --skus K --skew E      sales (1), and Zipf's exponent of their popularity (0: even)\n"
-    "  --units N              on sale in each (1000)\n"
-    "  --units-per-order N    (1)\n"
-    "  --limit N              units per customer and sale (0: none)\n"
-    "  --hold-ms MS           how long units are held for an order (120000)\n"
-    "  --price N --currency C minor units (1999), and of which currency (EUR)\n"
-    "  --sale NAME            an existing sale instead\n"
-    "  --payment card|credit  (card)\n"
-    "  --patience S           how long a buyer repeats himself without a sensible answer (60)\n"
-    "  --seed N               names, choices and jitter follow from it (a new one each time)\n"
-    "  --acks FILE            gets a JSON line for each definite answer, for `souk check --acks`\n"
-    "  --bench                the checkouts of `bench checkout`: new customers with credit, stock without end\n"
-    "  --warmup S             before measuring, with --bench (2)\n"
-    "  --zmq ENDPOINT         with --bench: all over ZeroMQ, with\n"
-    "  --pipeline P           P orders under way for each of --connections (16)\n"
-    "  --setup-zmq ENDPOINT   with --bench: only the credit, which is not timed\n"
-    "  --pin                  stay on the first CPU\n"
-    "  --json                 the last line of output is a JSON object\n";
+static const struct souk_options_words words = {
+    .command = "load",
+    .summary = "A rush of buyers against a running node. It opens sales of its own, and gives credit to buyers who pay by it.\n"
+               "Exits with 0, or 1 when a buyer had no definite answer.\n",
+};
 
 struct asked {
+    struct souk_options_memory memory;
     struct load_plan plan;
     const char *http, *zmq, *setup_zmq;
     double warmup_s;
@@ -59,36 +38,45 @@ options_read(struct asked *asked, int argc, char **argv)
     struct load_plan *plan = &asked->plan;
     const double most = 1e12;
     const struct load_option options[] = {
-        { "http", LOAD_OPTION_TEXT, &asked->http, 0, 0 },
-        { "connections", LOAD_OPTION_U32, &plan->connections, 1, 60000 },
-        { "rate", LOAD_OPTION_REAL, &plan->rate, 0, 1e7 },
-        { "buyers", LOAD_OPTION_U64, &plan->buyers, 1, most },
-        { "seconds", LOAD_OPTION_REAL, &plan->seconds, 0.01, 1e7 },
-        { "customers", LOAD_OPTION_U64, &plan->customers, 1, most },
-        { "skus", LOAD_OPTION_U32, &plan->skus, 1, 100000 },
-        { "skew", LOAD_OPTION_REAL, &plan->skew, 0, 10 },
-        { "units", LOAD_OPTION_U32, &plan->units, 1, INT32_MAX },
-        { "units-per-order", LOAD_OPTION_U32, &plan->units_per_order, 1, 1000000 },
-        { "limit", LOAD_OPTION_U32, &plan->limit, 0, INT32_MAX },
-        { "hold-ms", LOAD_OPTION_U64, &plan->hold_ms, 1, 1e9 },
-        { "price", LOAD_OPTION_U64, &plan->price, 1, 1e9 },
-        { "currency", LOAD_OPTION_TEXT, &plan->currency, 0, 0 },
-        { "sale", LOAD_OPTION_TEXT, &plan->sale, 0, 0 },
-        { "payment", LOAD_OPTION_PAYMENT, &plan->credit, 0, 0 },
-        { "patience", LOAD_OPTION_U32, &plan->patience_s, 1, 86400 },
-        { "seed", LOAD_OPTION_U64, &plan->seed, 0, 1.9e19 },
-        { "acks", LOAD_OPTION_TEXT, &plan->acks, 0, 0 },
-        { "bench", LOAD_OPTION_FLAG, &asked->bench, 0, 0 },
-        { "warmup", LOAD_OPTION_REAL, &asked->warmup_s, 0, 3600 },
-        { "zmq", LOAD_OPTION_TEXT, &asked->zmq, 0, 0 },
-        { "setup-zmq", LOAD_OPTION_TEXT, &asked->setup_zmq, 0, 0 },
-        { "pipeline", LOAD_OPTION_U32, &asked->pipeline, 1, 10000 },
-        { "pin", LOAD_OPTION_FLAG, &asked->pin, 0, 0 },
-        { "json", LOAD_OPTION_FLAG, &asked->json, 0, 0 },
-        { NULL, LOAD_OPTION_FLAG, NULL, 0, 0 },
+        { "http", LOAD_OPTION_TEXT, &asked->http, 0, 0, "HOST:PORT", "The node (127.0.0.1:8080)" },
+        { "connections", LOAD_OPTION_U32, &plan->connections, 1, 60000, "N",
+          "Keep-alive connections (64); each that is free takes the next buyer, unless there is a rate" },
+        { "rate", LOAD_OPTION_REAL, &plan->rate, 0, 1e7, "R",
+          "R buyers come per second whatever happens; latencies count from when they should have" },
+        { "buyers", LOAD_OPTION_U64, &plan->buyers, 1, most, "N", "How many come (5000, unless --seconds is given)" },
+        { "seconds", LOAD_OPTION_REAL, &plan->seconds, 0.01, 1e7, "S", "For how long they come" },
+        { "customers", LOAD_OPTION_U64, &plan->customers, 1, most, "N",
+          "They share N customers (each is one of his own)" },
+        { "skus", LOAD_OPTION_U32, &plan->skus, 1, 100000, "K", "How many sales (1)" },
+        { "skew", LOAD_OPTION_REAL, &plan->skew, 0, 10, "E", "Zipf's exponent of the sales' popularity (0: even)" },
+        { "units", LOAD_OPTION_U32, &plan->units, 1, INT32_MAX, "N", "On sale in each (1000)" },
+        { "units-per-order", LOAD_OPTION_U32, &plan->units_per_order, 1, 1000000, "N", "What each buyer wants (1)" },
+        { "limit", LOAD_OPTION_U32, &plan->limit, 0, INT32_MAX, "N", "Units per customer and sale (0: no limit)" },
+        { "hold-ms", LOAD_OPTION_U64, &plan->hold_ms, 1, 1e9, "MS", "How long units are held for an order (120000)" },
+        { "price", LOAD_OPTION_U64, &plan->price, 1, 1e9, "N", "In minor units (1999)" },
+        { "currency", LOAD_OPTION_TEXT, &plan->currency, 0, 0, "CODE", "Of the price (EUR)" },
+        { "sale", LOAD_OPTION_TEXT, &plan->sale, 0, 0, "NAME", "An existing sale instead" },
+        { "payment", LOAD_OPTION_PAYMENT, &plan->credit, 0, 0, "card|credit", "How they pay (card)" },
+        { "patience", LOAD_OPTION_U32, &plan->patience_s, 1, 86400, "S",
+          "How long a buyer repeats himself without a sensible answer (60)" },
+        { "seed", LOAD_OPTION_U64, &plan->seed, 0, 0, "N",
+          "Names, choices and jitter follow from it (a new one each time)" },
+        { "acks", LOAD_OPTION_TEXT, &plan->acks, 0, 0, "FILE",
+          "Gets a JSON line for each definite answer, for souk check --acks" },
+        { "bench", LOAD_OPTION_FLAG, &asked->bench, 0, 0, NULL,
+          "The checkouts of bench checkout: new customers with credit, stock without end" },
+        { "warmup", LOAD_OPTION_REAL, &asked->warmup_s, 0, 3600, "S", "With --bench: before measuring (2)" },
+        { "zmq", LOAD_OPTION_TEXT, &asked->zmq, 0, 0, "ENDPOINT", "With --bench: all over ZeroMQ" },
+        { "pipeline", LOAD_OPTION_U32, &asked->pipeline, 1, 10000, "P",
+          "With --zmq: P orders under way for each of --connections (16)" },
+        { "setup-zmq", LOAD_OPTION_TEXT, &asked->setup_zmq, 0, 0, "ENDPOINT",
+          "With --bench: the credit, which is not timed, over ZeroMQ" },
+        { "pin", LOAD_OPTION_FLAG, &asked->pin, 0, 0, NULL, "Stay on the first CPU" },
+        { "json", LOAD_OPTION_FLAG, &asked->json, 0, 0, NULL, "The last line of output is a JSON object" },
+        { 0 },
     };
-    int status = souk_load_options(argc, argv, options, help);
-    if (status >= 0)
+    int status = souk_load_options(&asked->memory, &words, options, argc, argv);
+    if (status != SOUK_OPTIONS_GO_ON)
         return status;
     if (!souk_ready_address(asked->http, asked->host, sizeof asked->host, &plan->port)) {
         fprintf(stderr, "souk load: --http is not HOST:PORT: %s\n", asked->http);
@@ -103,7 +91,7 @@ options_read(struct asked *asked, int argc, char **argv)
         return EX_USAGE;
     }
     plan->host = asked->host;
-    return -1;
+    return SOUK_OPTIONS_GO_ON;
 }
 
 /* ---- the summary ---- */
@@ -203,6 +191,36 @@ run(const struct asked *asked, struct load_tally *tally)
     return err ? err : lost;
 }
 
+static int
+load_main(struct asked *asked, struct load_tally *tally)
+{
+    if (asked->bench)
+        souk_load_bench_plan(&asked->plan);
+    if (asked->plan.seconds == 0 && asked->bench)
+        asked->plan.seconds = 8;
+    if (asked->plan.seconds == 0 && asked->plan.buyers == 0)
+        asked->plan.buyers = 5000;
+    if (asked->pin) {
+        cpu_set_t first;
+        CPU_ZERO(&first);
+        CPU_SET(0, &first);
+        (void)sched_setaffinity(0, sizeof first, &first); /* Only a measurement is the worse for it. */
+    }
+    asked->plan.show = isatty(STDERR_FILENO) && !asked->zmq;
+    souk_process_signals();
+    souk_err err = run(asked, tally);
+    if (tally->errors > 0)
+        fprintf(stderr, "souk load: %" PRIu64 " errors, the first: %s\n", tally->errors, tally->error);
+    if (!err || souk_process_interrupted()) {
+        print_summary(tally);
+        if (asked->json)
+            print_json(tally, &asked->plan);
+    }
+    if (souk_process_interrupted())
+        return 130;
+    return err == SOUK_ERR_USAGE ? EX_USAGE : err ? EX_UNAVAILABLE : tally->errors > 0 ? 1 : EX_OK;
+}
+
 int
 souk_load_main(int argc, char **argv)
 {
@@ -213,31 +231,8 @@ souk_load_main(int argc, char **argv)
     world->random(world->self, &seed, sizeof seed);
     asked.plan.seed = seed;
     int status = options_read(&asked, argc, argv);
-    if (status >= 0)
-        return status;
-    if (asked.bench)
-        souk_load_bench_plan(&asked.plan);
-    if (asked.plan.seconds == 0 && asked.bench)
-        asked.plan.seconds = 8;
-    if (asked.plan.seconds == 0 && asked.plan.buyers == 0)
-        asked.plan.buyers = 5000;
-    if (asked.pin) {
-        cpu_set_t first;
-        CPU_ZERO(&first);
-        CPU_SET(0, &first);
-        (void)sched_setaffinity(0, sizeof first, &first); /* Only a measurement is the worse for it. */
-    }
-    asked.plan.show = isatty(STDERR_FILENO) && !asked.zmq;
-    souk_process_signals();
-    souk_err err = run(&asked, &tally);
-    if (tally.errors > 0)
-        fprintf(stderr, "souk load: %" PRIu64 " errors, the first: %s\n", tally.errors, tally.error);
-    if (!err || souk_process_interrupted()) {
-        print_summary(&tally);
-        if (asked.json)
-            print_json(&tally, &asked.plan);
-    }
-    if (souk_process_interrupted())
-        return 130;
-    return err == SOUK_ERR_USAGE ? EX_USAGE : err ? EX_UNAVAILABLE : tally.errors > 0 ? 1 : EX_OK;
+    if (status == SOUK_OPTIONS_GO_ON)
+        status = load_main(&asked, &tally);
+    souk_options_free(&asked.memory);
+    return status;
 }

@@ -40,8 +40,8 @@ struct load_plan {
     unsigned patience_s;      /* 60: then a buyer without a definite answer gives up, which is an error. */
     const char *acks;         /* A file that gets a line for each definite answer; NULL: none. */
     bool show;                /* Progress on standard error. */
-    /* Called often from within souk_load_run(); may be NULL. */
-    void (*step)(void *arg, souk_load *load, uint64_t now_ns);
+    /* Called often from within souk_load_run(); says when at the latest to be called again. May be NULL. */
+    uint64_t (*step)(void *arg, souk_load *load, uint64_t now_ns);
     void *step_arg;
 };
 

@@ -212,7 +212,7 @@ earlier(uint64_t a, uint64_t b)
 static void
 turn(souk_load *load)
 {
-    uint64_t now = souk_process_now_ns(), until = now + 20 * MS;
+    uint64_t now = souk_process_now_ns(), until = earlier(now + 20 * MS, load->step_ns);
     if (load->heap_count > 0)
         until = earlier(until, load->heap[0]->due_ns);
     if (souk_httpclient_free(load->client) > 0)
@@ -222,7 +222,7 @@ turn(souk_load *load)
     souk_httpclient_tick(load->client, now);
     souk_httpclient_tick(load->side, now);
     if (load->plan.step)
-        load->plan.step(load->plan.step_arg, load, now);
+        load->step_ns = load->plan.step(load->plan.step_arg, load, now);
     if (load->waiting > 0 && now >= load->watched_ns)
         load->watched_ns = souk_load_watch_sales(load, now);
     souk_load_pump(load, now);
@@ -235,6 +235,7 @@ souk_load_run(souk_load *load)
 {
     uint64_t now = souk_process_now_ns();
     load->tally.began_ns = now;
+    load->step_ns = load->plan.step ? now : UINT64_MAX;
     load->end_ns = load->plan.seconds > 0 ? now + (uint64_t)(load->plan.seconds * 1e9) : 0;
     souk_httpclient_tick(load->client, now);
     souk_httpclient_tick(load->side, now);

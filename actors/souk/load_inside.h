@@ -77,7 +77,7 @@ struct souk_load {
     uint32_t heap_count, heap_capacity;
     struct load_buyer **blocks; /* All memory of buyers. */
     uint32_t block_count;
-    uint64_t shown_ns, shown_orders, watched_ns;
+    uint64_t shown_ns, shown_orders, watched_ns, step_ns;
 };
 
 /* ---- load_engine.c ---- */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/load_options.c -- reads the command lines of the load generator and its relatives by a table. */
+/* souk/load_options.c -- a load's table of options as one of options.h, and the values back. */
 #include "load_options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,74 +11,75 @@
 
 enum { OPTIONS_MAX = 40 };
 
+/* Where options.h puts a value before it becomes what it shall be. */
+union held { const char *text; uint64_t number; bool flag; };
+
 static bool
-number_read(const struct load_option *option, const char *text)
+real_read(const struct load_option *option, const char *text)
 {
     char *end;
     errno = 0;
     double value = strtod(text, &end);
-    bool whole = option->type != LOAD_OPTION_REAL;
-    if (end == text || *end || errno || !isfinite(value) || value < option->min || value > option->max ||
-        (whole && (strspn(text, "0123456789") != strlen(text))))
+    if (end == text || *end || errno || !isfinite(value) || value < option->min ||
+        (option->max > 0 && value > option->max))
         return false;
-    if (option->type == LOAD_OPTION_REAL)
-        *(double *)option->into = value;
-    else if (option->type == LOAD_OPTION_U32)
-        *(uint32_t *)option->into = (uint32_t)value;
-    else
-        *(uint64_t *)option->into = strtoull(text, NULL, 10);
-    return errno == 0;
+    *(double *)option->into = value;
+    return true;
 }
 
+/* Moves a value to its place. False: it isn't one. */
 static bool
-option_take(const struct load_option *option, const char *text)
+settle(const struct load_option *option, const union held *held)
 {
     switch (option->type) {
-    case LOAD_OPTION_TEXT:
-        *(const char **)option->into = text;
-        return true;
-    case LOAD_OPTION_FLAG:
-        *(bool *)option->into = true;
+    case LOAD_OPTION_U32:
+        *(uint32_t *)option->into = (uint32_t)held->number;
         return true;
     case LOAD_OPTION_PAYMENT:
-        *(bool *)option->into = strcmp(text, "credit") == 0;
-        return strcmp(text, "credit") == 0 || strcmp(text, "card") == 0;
+        if (!held->text)
+            return true;
+        *(bool *)option->into = strcmp(held->text, "credit") == 0;
+        return strcmp(held->text, "credit") == 0 || strcmp(held->text, "card") == 0;
+    case LOAD_OPTION_REAL:
+        return !held->text || real_read(option, held->text);
     default:
-        return number_read(option, text);
+        return true; /* It is there already. */
     }
 }
 
 int
-souk_load_options(int argc, char **argv, const struct load_option *options, const char *help)
+souk_load_options(struct souk_options_memory *memory, const struct souk_options_words *words,
+                  const struct load_option *options, int argc, char **argv)
 {
-    struct option known[OPTIONS_MAX + 2] = { { 0 } };
-    int count = 0;
+    struct souk_option table[OPTIONS_MAX + 1] = { { 0 } };
+    union held held[OPTIONS_MAX] = { { 0 } };
+    size_t count = 0;
     for (; options[count].name; count++) {
-        souk_assert(count < OPTIONS_MAX);
-        int takes = options[count].type == LOAD_OPTION_FLAG ? no_argument : required_argument;
-        known[count] = (struct option){ options[count].name, takes, NULL, count };
+        const struct load_option *option = &options[count];
+        souk_assert(count < OPTIONS_MAX && option->max <= 1e18);
+        bool number = option->type == LOAD_OPTION_U32 || option->type == LOAD_OPTION_U64;
+        bool direct = option->type != LOAD_OPTION_U32 && option->type != LOAD_OPTION_REAL &&
+                      option->type != LOAD_OPTION_PAYMENT;
+        if (option->type == LOAD_OPTION_U32)
+            held[count].number = *(uint32_t *)option->into;
+        table[count] = (struct souk_option){
+            .name = option->name,
+            .type = number                              ? SOUK_OPTION_NUMBER
+                    : option->type == LOAD_OPTION_FLAG ? SOUK_OPTION_BOOL
+                                                        : SOUK_OPTION_TEXT,
+            .out = direct ? option->into : (void *)&held[count],
+            .min = number ? (uint64_t)option->min : 0,
+            .max = number ? (uint64_t)option->max : 0,
+            .shown = option->shown,
+            .help = option->help,
+        };
     }
-    known[count] = (struct option){ "help", no_argument, NULL, count };
-    optind = 0; /* glibc: begin anew. */
-    opterr = 0;
-    for (int which; (which = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        if (which == '?') {
-            fprintf(stderr, "souk %s: %s: no such option, or its value is missing or too much\n", argv[0],
-                    argv[optind - 1]);
-            return EX_USAGE;
-        }
-        if (which == count) {
-            fputs(help, stdout);
-            return EX_OK;
-        }
-        if (!option_take(&options[which], optarg)) {
-            fprintf(stderr, "souk %s: --%s cannot be %s\n", argv[0], options[which].name, optarg);
-            return EX_USAGE;
-        }
+    int status = souk_options_read(memory, words, table, argc, argv);
+    for (size_t i = 0; status == SOUK_OPTIONS_GO_ON && i < count; i++) {
+        if (settle(&options[i], &held[i]))
+            continue;
+        fprintf(stderr, "souk %s: --%s cannot be %s\n", words->command, options[i].name, held[i].text);
+        status = EX_USAGE;
     }
-    if (optind < argc) {
-        fprintf(stderr, "souk %s: what is %s?\n", argv[0], argv[optind]);
-        return EX_USAGE;
-    }
-    return -1;
+    return status;
 }

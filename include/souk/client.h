@@ -2,8 +2,8 @@
 /* souk/client.h -- a client of a node: sends requests in batches over ZeroMQ and hands out the answers.
  *
  * Requests are gathered into a frame, which leaves when it is full, at souk_client_flush() or at the next poll. Answers
- * come in any order, each with the id of its request; the node gives one only when all that it depends on is durable. An
- * answer may be lost with the connection: then repeat the request, which for a command that is addressed by an
+ * come in any order, each with the id of its request; the node gives one only when all that it depends on is durable.
+ * An answer may be lost with the connection: then repeat the request, which for a command that is addressed by an
  * idempotency key is the same command. A client belongs to one thread, and allocates nothing for a request. */
 #ifndef SOUK_CLIENT_H
 #define SOUK_CLIENT_H
@@ -13,7 +13,7 @@
 typedef struct souk_client souk_client;
 
 struct souk_client_options {
-    const char *endpoint;        /* What souk_wire_endpoint() or the ready file says: "ipc://..." or "tcp://HOST:PORT". */
+    const char *endpoint;        /* As the ready file has it: "ipc://..." or "tcp://HOST:PORT". */
     const char *key_file;        /* For tcp: a file with the client's own CURVE secret key; else NULL. */
     const char *server_key_file; /* For tcp: a file with the node's public key. */
     uint32_t frame_bytes;        /* A frame leaves when it has that many; 0: 64 KiB. At most 1 MiB. */
@@ -54,12 +54,13 @@ void souk_client_close(souk_client **client_p);
  * SOUK_ERR_TOO_LARGE: it fits no frame. */
 souk_err souk_client_add(souk_client *client, const struct souk_client_request *request) SOUK_MUST_CHECK;
 /* The same with the row's own struct, which is encoded in place; `body`, `kind` and `message` are not looked at. */
-souk_err souk_client_add_with(souk_client *client, const struct souk_client_request *request, const struct souk_row *row,
+souk_err souk_client_add_with(souk_client *client, const struct souk_client_request *request,
+                              const struct souk_row *row,
                               const void *message) SOUK_MUST_CHECK;
 /* Sends what was added, waiting up to timeout_ms for a connection with room. SOUK_ERR_BUSY: there was none. */
 souk_err souk_client_flush(souk_client *client, int timeout_ms) SOUK_MUST_CHECK;
-/* Sends what was added if it can, waits up to timeout_ms for answers, and hands out all that are there, at most one frame
- * of the node after another; returns how many. take() may add requests. */
+/* Sends what was added if it can, waits up to timeout_ms for answers, and hands out all that are there, at most one
+ * frame of the node after another; returns how many. take() may add requests. */
 unsigned souk_client_poll(souk_client *client, int timeout_ms, souk_client_take take, void *arg);
 /* Frames that made no sense, so far. */
 uint64_t souk_client_malformed(const souk_client *client);

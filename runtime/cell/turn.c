@@ -2,6 +2,7 @@
 /* cell/turn.c -- one actor takes one message; see turn.h. Called by whoever runs the shard. */
 #include "cell/turn.h"
 
+#include "base/mutant.h"
 #include "base/panic.h"
 
 #include <stdio.h>
@@ -149,6 +150,7 @@ souk_call_(souk_turn *turn, const struct souk_port *port, souk_key key, uint32_t
     struct souk_text name = souk_text_of(layout->name);
     size_t name_size = souk_size_text(&name), length = layout->encoded(body);
     souk_assert(!souk_key_none(key));
+    if (souk_mutant(KEY_ANEW)) key.low += souk_hash_mix(turn->slice->now_ms);
     struct souk_message *m = send(turn, SOUK_CALL, (souk_ref){ port->number, key }, reply, name_size + length);
     souk_assert(layout->put(souk_put_text(m->body, &name), body) == m->body + m->length);
     m->due_ms = turn->slice->now_ms + within_ms;

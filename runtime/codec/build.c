@@ -191,7 +191,8 @@ word_below(const struct words *w, const char *path)
 static int
 hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static void
@@ -307,8 +308,11 @@ words_list(struct out *o, const struct souk_field *field, struct words *w, const
     const char *value = field->type == SOUK_REC ? NULL : word_value(w, path);
     uint32_t count = value && *value ? 1 : 0;
     for (const char *at = value; value && *at; at++) count += *at == ',';
-    if (!value)
-        for (join(o, element, path, NULL, 0); !o->err && word_below(w, element); join(o, element, path, NULL, ++count)) {}
+    while (!value && !o->err) { /* As many as are there one after the other. */
+        join(o, element, path, NULL, count);
+        if (!word_below(w, element)) break;
+        count++;
+    }
     if (field->cap && count > field->cap) fault(o, SOUK_ERR_MALFORMED, "%s: at most %u elements", path, field->cap);
     put_array(o, count);
     for (uint32_t i = 0; i < count && !o->err; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codec/dump.c -- see dump.h. The text is counted on after the room has ended, so that a caller learns what it takes. */
+/* codec/dump.c -- see dump.h. The text is counted on after the room has ended, so that a caller learns what it
+ * takes. */
 #include "codec/dump.h"
 #include "codec/scan.h"
 

@@ -7,7 +7,8 @@
 
 /* Renders one encoded body as a JSON object of its layout's fields, or, without a layout, any msgpack value as what it
  * is. Keys and bytes are hexadecimal text, absent fields null. Writes at most `room` bytes with a final zero byte, and
- * says in `length` (without the zero) how many it takes. SOUK_ERR_TOO_LARGE when that doesn't fit; SOUK_ERR_MALFORMED. */
+ * says in `length` (without the zero) how many it takes. SOUK_ERR_TOO_LARGE when that doesn't fit;
+ * SOUK_ERR_MALFORMED. */
 souk_err souk_dump(const struct souk_layout *layout, struct souk_bytes body, char *out, size_t room,
                    size_t *length) SOUK_MUST_CHECK;
 

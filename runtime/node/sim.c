@@ -119,6 +119,7 @@ souk_sim_crash(souk_sim *sim)
     souk_memory_store_crash(sim->store);
     struct souk_sim_request *lost = sim->under_way, *next;
     sim->under_way = NULL;
+    sim->world.now_ns += souk_sim_below(&sim->world, UINT64_C(20000000000)); /* It takes a while to come back. */
     start(sim);
     for (; lost; lost = next) {
         next = lost->next_;

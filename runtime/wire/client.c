@@ -135,7 +135,8 @@ souk_client_add(souk_client *c, const struct souk_client_request *r)
 }
 
 souk_err
-souk_client_add_with(souk_client *c, const struct souk_client_request *r, const struct souk_row *row, const void *message)
+souk_client_add_with(souk_client *c, const struct souk_client_request *r, const struct souk_row *row,
+                     const void *message)
 {
     struct souk_text name = souk_text_of(row->name);
     size_t length = row->layout->encoded(message);

@@ -189,7 +189,8 @@ souk_frame_head(uint8_t at[SOUK_WIRE_HEAD], uint32_t count)
 size_t
 souk_answer_size(const struct souk_wire_answer *a)
 {
-    return 1 + 9 + 1 + souk_size_text(&a->refusal) + souk_size_text(&a->sentence) + (a->body.length ? a->body.length : 1);
+    size_t body = a->body.length ? a->body.length : 1;
+    return 1 + 9 + 1 + souk_size_text(&a->refusal) + souk_size_text(&a->sentence) + body;
 }
 
 uint8_t *

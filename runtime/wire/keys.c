@@ -14,7 +14,8 @@ enum { FILE_MAX = 8192, KEYS_MAX = 65536 };
 static bool
 is_key(const char *at, size_t length)
 {
-    static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   ".-:+=^!/*?&<>()[]{}@%$#";
     return length == SOUK_WIRE_KEY - 1 && strspn(at, alphabet) >= length;
 }
 

@@ -8,8 +8,8 @@
 
 #include "wire/socket.h"
 
-/* Reads the key of that name ("public-key", "secret-key") from a file. SOUK_ERR_MISSING: no such file; SOUK_ERR_MALFORMED:
- * no such key in it; SOUK_ERR_IO. */
+/* Reads the key of that name ("public-key", "secret-key") from a file. SOUK_ERR_MISSING: no such file;
+ * SOUK_ERR_MALFORMED: no such key in it; SOUK_ERR_IO. */
 souk_err souk_keys_read(const char *path, const char *name, char key[SOUK_WIRE_KEY]) SOUK_MUST_CHECK;
 
 /* Who may connect. Zeroed: nobody. */

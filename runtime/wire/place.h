@@ -15,8 +15,8 @@ struct souk_place {
     char private_directory[128]; /* Made for the socket; empty when it is in the data directory. */
 };
 
-/* Chooses the socket's path: DIR/souk.sock, or in a private directory of mode 0700 that this makes. SOUK_ERR_MISSING: no
- * such DIR; SOUK_ERR_TOO_LARGE; SOUK_ERR_IO. */
+/* Chooses the socket's path: DIR/souk.sock, or in a private directory of mode 0700 that this makes. SOUK_ERR_MISSING:
+ * no such DIR; SOUK_ERR_TOO_LARGE; SOUK_ERR_IO. */
 souk_err souk_place_find(struct souk_place *place, const char *directory) SOUK_MUST_CHECK;
 /* Once the socket is there: lets only its owner in and writes the endpoint into DIR/souk.endpoint, in one step.
  * SOUK_ERR_IO. */

@@ -64,8 +64,8 @@ unsigned souk_socket_wait(souk_socket *socket, unsigned events, int timeout_ms);
  * SOUK_ERR_MALFORMED: a message of another number of parts than one was taken and dropped; `peer` is filled. */
 souk_err souk_socket_receive(souk_socket *socket, uint8_t peer[SOUK_WIRE_PEER_MAX], size_t *peer_length,
                              struct souk_frame *frame) SOUK_MUST_CHECK;
-/* Sends a copy. SOUK_ERR_BUSY: that peer's queue is full, or a dealer has no connection; SOUK_ERR_CLOSED: a router knows
- * no such peer. */
+/* Sends a copy. SOUK_ERR_BUSY: that peer's queue is full, or a dealer has no connection; SOUK_ERR_CLOSED: a router
+ * knows no such peer. */
 souk_err souk_socket_send(souk_socket *socket, const uint8_t *peer, size_t peer_length, const void *at,
                           size_t length) SOUK_MUST_CHECK;
 /* Lets go of a frame's memory. A zeroed frame is fine. */

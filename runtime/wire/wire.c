@@ -2,8 +2,9 @@
 /* wire/wire.c -- see wire.h. All but souk_wire_drain() and souk_wire_count() runs on worker 0's thread.
  *
  * Frames are read in helpings, so that a rush of them doesn't keep the worker from its actors; answers are gathered for
- * each peer and sent in one frame when the worker next looks at its loop. For both the wire rings itself: the bell is the
- * writable end of a pipe, which is always ready, so that to be interested in it is to be called in the next round. */
+ * each peer and sent in one frame when the worker next looks at its loop. For both the wire rings itself: the bell is
+ * the writable end of a pipe, which is always ready, so that to be interested in it is to be called in the next
+ * round. */
 #define _GNU_SOURCE /* pipe2() */
 #include "wire/wire.h"
 
@@ -51,8 +52,8 @@ struct door {
 };
 
 enum count {
-    FRAMES_IN, FRAMES_OUT, REQUESTS, ANSWERS, MALFORMED, UNKNOWN, DENIED, EXPIRED, TOO_LARGE, OVERLOADED, DROPPED, REJECTED,
-    IN_FLIGHT, CLIENTS, COUNTS
+    FRAMES_IN, FRAMES_OUT, REQUESTS, ANSWERS, MALFORMED, UNKNOWN, DENIED, EXPIRED, TOO_LARGE, OVERLOADED, DROPPED,
+    REJECTED, IN_FLIGHT, CLIENTS, COUNTS
 };
 
 struct souk_wire {
@@ -247,7 +248,8 @@ fit_body(souk_wire *w, struct souk_wire_request *r, char *why, size_t why_size)
         r->body = (struct souk_bytes){ w->body, length };
     }
     struct souk_scratch scratch = { w->scratch, w->scratch + SOUK_SCRATCH_BYTES };
-    struct souk_reader in = { .at = r->body.at, .end = (const uint8_t *)r->body.at + r->body.length, .scratch = &scratch };
+    struct souk_reader in = { .at = r->body.at, .end = (const uint8_t *)r->body.at + r->body.length,
+                              .scratch = &scratch };
     if (layout->get(&in, w->decoded)) return SOUK_DOOR_OK;
     snprintf(why, why_size, "%s: field number %u is missing or not what it should be", layout->name, in.field);
     return SOUK_DOOR_MALFORMED;

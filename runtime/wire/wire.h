@@ -2,9 +2,9 @@
 /* wire/wire.h -- the door for programs: a guest of a node that takes requests in ZeroMQ frames and answers them when
  * they are durable. docs/wire.md describes the frames; souk/client.h is a client.
  *
- * It lives on worker 0's thread and loop. Local clients come through an ipc socket in the data directory (or in a private
- * directory, where that path would be too long for a socket), which only the node's own user may open. Others come by
- * tcp, if asked for, and then with CURVE and an allowed key only. */
+ * It lives on worker 0's thread and loop. Local clients come through an ipc socket in the data directory (or in a
+ * private directory, where that path would be too long for a socket), which only the node's own user may open. Others
+ * come by tcp, if asked for, and then with CURVE and an allowed key only. */
 #ifndef SOUK_WIRE_WIRE_H
 #define SOUK_WIRE_WIRE_H
 
@@ -21,12 +21,12 @@ struct souk_wire_options {
     const char *directory;                /* The data directory, which exists: DIR/souk.sock, DIR/souk.endpoint. */
     const struct souk_kind *const *kinds; /* NULL at the end; outlives the wire. */
     souk_wire_address address;            /* NULL: a single part, by souk_node_key_of(). */
-    const char *tcp;                      /* "tcp://HOST:PORT" to listen on as well (PORT * or 0: a free one), or NULL. */
+    const char *tcp;                      /* "tcp://HOST:PORT" to listen on as well (PORT *: a free one), or NULL. */
     const char *key_file;                 /* With tcp: the node's CURVE secret key. */
     const char *clients;                  /* With tcp: the directory of the public keys that may connect. */
     uint32_t in_flight_max;               /* Requests under way for one client; 0: 16384. */
-    char *why;                            /* Gets a sentence on failure, also of enter(); NULL: nowhere. Lives as long */
-    size_t why_size;                      /* as the wire. */
+    char *why;                            /* Gets a sentence on failure, also of enter(); NULL: nowhere. As long */
+    size_t why_size;                      /* there as the wire. */
 };
 
 /* Checks the options and readies the guest; the sockets are opened when worker 0 enters. SOUK_ERR_USAGE: tcp without

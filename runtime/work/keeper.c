@@ -15,6 +15,7 @@
  * Recovery reads the journal from min(low, P): it rebuilds what is outstanding from there, and an actor ignores
  * events up to the position of its own snapshot. A crash between puts leaves newer snapshots beside an old marker:
  * harmless, since each carries its own position and an older `low` only means reading more. */
+#include "base/mutant.h"
 #include "work/partition.h"
 
 #include <stdlib.h>
@@ -166,7 +167,7 @@ static bool
 write_chunk(struct souk_partition *p)
 {
     static const size_t most = CHUNK_ENTRIES;
-    uint64_t durable = atomic_load(&p->durable);
+    uint64_t durable = souk_mutant(SNAPSHOT_EARLY) ? UINT64_MAX : atomic_load(&p->durable);
     if (!p->chunks.head || p->chunks.head->dep > durable) return false;
     struct souk_vault_entry *entries = souk_heap_alloc(p->keeper_heap, most * sizeof *entries);
     size_t count = 0, bytes = 0;
@@ -191,7 +192,7 @@ static bool
 write_marker(struct souk_partition *p)
 {
     struct souk_checkpoint *c = &p->checkpoint;
-    uint64_t low = atomic_load(&c->low);
+    uint64_t low = souk_mutant(MARKER_LOW) ? UINT64_MAX : atomic_load(&c->low);
     uint8_t marker[SOUK_MARKER_BYTES];
     souk_marker_write(marker, &(struct souk_marker){ c->position, low < c->position ? low : c->position, c->link });
     struct souk_vault_entry entry = { { "m", 1 }, { marker, sizeof marker } };

@@ -5,6 +5,7 @@
  * again, in the order of the ids, before any timer runs and before anything comes in from outside (R3, R9). Everything
  * is checked as it is read: positions without a gap, the chain of links, the marker's own link, and that no snapshot is
  * from beyond the journal's end (R6). An actor whose events cannot be applied is set apart; the rest goes on (R5). */
+#include "base/mutant.h"
 #include "work/partition.h"
 
 #include <stdio.h>
@@ -113,7 +114,7 @@ consume(struct recovery *r, struct souk_id id)
         if (before) low = middle + 1;
         else high = middle;
     }
-    if (low == r->sent_count) return;
+    if (low == r->sent_count || souk_mutant(SKIP_DEDUP)) return;
     struct souk_message *m = r->sent[low];
     if (m->id.position == id.position && m->id.ordinal == id.ordinal) m->class = 0; /* Consumed. */
 }
@@ -322,7 +323,7 @@ read_all(struct recovery *r)
 static void
 settle(struct souk_partition *p)
 {
-    bool any = true;
+    bool any = !souk_mutant(TIMERS_FIRST);
     while (any && !atomic_load(&p->fault)) {
         any = false;
         for (unsigned i = 0; i < p->workers_count; i++) any |= souk_worker_step(p->workers[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* work/worker.c -- one round of a worker: what others sent it, a slice, and what may leave. Steppable: the loop that
  * calls it, sleeps and wakes is in node/ for threads and in the simulation for virtual ones. */
+#include "base/mutant.h"
 #include "work/partition.h"
 
 struct souk_worker *
@@ -51,7 +52,7 @@ release_exits(struct souk_worker *w)
     struct souk_partition *p = w->partition;
     bool any = false;
     uint64_t durable = atomic_load(&p->durable); /* acquire: the journal has what these depend on */
-    while (w->exits.head && w->exits.head->dep <= durable) {
+    while (w->exits.head && (w->exits.head->dep <= durable || souk_mutant(REPLY_EARLY))) {
         struct souk_message *m = souk_fifo_pop(&w->exits);
         struct souk_worker *door = p->workers[m->class == SOUK_CALL ? 0 : m->origin];
         if (door == w) dispatch(w, m);

@@ -12,7 +12,8 @@ decide_sample_all(const struct sample *s SOUK_UNUSED, const struct sample_all *c
 }
 
 static souk_verdict
-decide_sample_plain(const struct sample *s SOUK_UNUSED, const struct sample_plain *c SOUK_UNUSED, souk_turn *t SOUK_UNUSED)
+decide_sample_plain(const struct sample *s SOUK_UNUSED, const struct sample_plain *c SOUK_UNUSED,
+                    souk_turn *t SOUK_UNUSED)
 {
     return SOUK_ACCEPT;
 }
@@ -125,7 +126,8 @@ sample_equal(const struct sample_all *a, const struct sample_all *b)
     bool same = a->yes == b->yes && a->small == b->small && a->big == b->big && a->money == b->money &&
                 souk_key_equal(a->id, b->id) && souk_text_equal(a->name, b->name) && a->blob.length == b->blob.length &&
                 (!a->blob.length || !memcmp(a->blob.at, b->blob.at, a->blob.length)) &&
-                souk_key_equal(a->who.key, b->who.key) && a->who.kind == b->who.kind && a->who.number == b->who.number &&
+                souk_key_equal(a->who.key, b->who.key) && a->who.kind == b->who.kind &&
+                    a->who.number == b->who.number &&
                 same_part(&a->part, &b->part) && a->has_maybe == b->has_maybe && a->maybe == b->maybe &&
                 a->has_words == b->has_words && (!a->has_words || souk_text_equal(a->words, b->words)) &&
                 a->has_other == b->has_other && (!a->has_other || same_part(&a->other, &b->other)) &&

@@ -12,7 +12,7 @@
         F(7, bytes, blob) F(8, asker, who) F(9, sample_part, part) O(10, u32, maybe) O(11, text, words)               \
         O(12, sample_part, other) L(13, u64, numbers, 8) L(14, text, names, 4) L(15, sample_part, parts, 20))         \
     COMMAND(2, sample_plain, public, F(1, bool, yes) F(2, u32, small) F(3, i64, money) F(4, text, name)               \
-        O(5, key, id) O(6, bytes, blob) L(7, u32, numbers, 3) L(8, sample_part, parts, 2) F(9, sample_part, part))          \
+        O(5, key, id) O(6, bytes, blob) L(7, u32, numbers, 3) L(8, sample_part, parts, 2) F(9, sample_part, part))     \
     EVENT(1, sample_counted, F(1, u32, by))
 SOUK_PROTOCOL(sample, 63, SAMPLE_TABLE);
 

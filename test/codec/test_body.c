@@ -79,7 +79,8 @@ msgpack_c_agrees(void **state)
         msgpack_packer_init(&packer, &short_form, msgpack_sbuffer_write);
         msgpack_pack_object(&packer, read.data);
         assert_true(short_form.size <= length);
-        assert_int_equal(souk_scan((struct souk_bytes){ short_form.data, short_form.size }, OBJECTS_MAX, &scanned), SOUK_OK);
+        assert_int_equal(souk_scan((struct souk_bytes){ short_form.data, short_form.size }, OBJECTS_MAX, &scanned),
+                         SOUK_OK);
         assert_true(decode(short_form.data, short_form.size, &out));
         assert_true(sample_equal(&in, &out));
         msgpack_sbuffer_destroy(&short_form);
@@ -189,7 +190,8 @@ bombs_cost_nothing(void **state)
     };
     size_t length;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(souk_scan((struct souk_bytes){ cases[i].at, cases[i].length }, OBJECTS_MAX, &length), cases[i].err);
+        assert_int_equal(souk_scan((struct souk_bytes){ cases[i].at, cases[i].length }, OBJECTS_MAX, &length),
+                         cases[i].err);
     uint8_t many[5000];
     memset(many, 0x91, 16);
     many[16] = 0xc0;

@@ -26,7 +26,8 @@ words(const struct souk_layout *layout, size_t count, const char *const *at)
 }
 
 #define WORDS(...) \
-    words(souk_layout_of_sample_plain, sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *), (const char *[]){ __VA_ARGS__ })
+    words(souk_layout_of_sample_plain, sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *), \
+          (const char *[]){ __VA_ARGS__ })
 #define SKU "000102030405060708090a0b0c0d0e0f"
 #define PART "part.sku=" SKU, "part.units=7"
 
@@ -34,20 +35,24 @@ static void
 words_become_a_body(void **state)
 {
     (void)state;
-    assert_int_equal(WORDS("yes=true", "small=4294967295", "money=-9223372036854775808", "name=a=b \"c\"", "numbers=1,2,3",
+    assert_int_equal(WORDS("yes=true", "small=4294967295", "money=-9223372036854775808", "name=a=b \"c\"",
+                           "numbers=1,2,3",
                            PART, "blob=00ff", "parts.0.sku=" SKU, "parts.0.units=1", "parts.0.note=x"), SOUK_OK);
     size_t scanned, dumped;
     assert_int_equal(souk_scan((struct souk_bytes){ out, length }, 100, &scanned), SOUK_OK);
     assert_int_equal(scanned, length);
-    assert_int_equal(souk_dump(souk_layout_of_sample_plain, (struct souk_bytes){ out, length }, text, sizeof text, &dumped),
+    assert_int_equal(souk_dump(souk_layout_of_sample_plain, (struct souk_bytes){ out, length }, text, sizeof text,
+                               &dumped),
                      SOUK_OK);
     assert_int_equal(strlen(text), dumped);
-    assert_string_equal(text, "{\"yes\":true,\"small\":4294967295,\"money\":-9223372036854775808,\"name\":\"a=b \\\"c\\\"\","
+    assert_string_equal(text,
+                        "{\"yes\":true,\"small\":4294967295,\"money\":-9223372036854775808,\"name\":\"a=b \\\"c\\\"\","
                         "\"id\":null,\"blob\":\"00ff\",\"numbers\":[1,2,3],\"parts\":[{\"sku\":\"" SKU "\",\"units\":1,"
                         "\"note\":\"x\"}],\"part\":{\"sku\":\"" SKU "\",\"units\":7,\"note\":null}}");
     char small[16];
     size_t wanted;
-    assert_int_equal(souk_dump(souk_layout_of_sample_plain, (struct souk_bytes){ out, length }, small, sizeof small, &wanted),
+    assert_int_equal(souk_dump(souk_layout_of_sample_plain, (struct souk_bytes){ out, length }, small, sizeof small,
+                               &wanted),
                      SOUK_ERR_TOO_LARGE);
     assert_int_equal(wanted, dumped);
     assert_int_equal(souk_dump(NULL, (struct souk_bytes){ out, length }, text, sizeof text, &dumped), SOUK_OK);
@@ -62,8 +67,10 @@ wrong_words_are_named(void **state)
 #define GOOD "yes=true", "small=1", "money=1", "name=n", PART
     static const struct { const char *word, *says; } cases[] = {
         { "small2=1", "small2" }, { "id=12", "32 hex" }, { "id=0001020304050607080g0a0b0c0d0e0f", "hexadecimal" },
-        { "blob=abc", "even" }, { "numbers=1,x", "numbers.1" }, { "numbers=1,2,3,4", "at most 3" }, { "name=twice", "twice" },
-        { "parts.1.sku=" SKU, "parts.1" }, { "parts.0.units=1", "parts.0.sku" }, { "numbers=", "" }, { "numbers=-1", "numbers" },
+        { "blob=abc", "even" }, { "numbers=1,x", "numbers.1" }, { "numbers=1,2,3,4", "at most 3" },
+        { "name=twice", "twice" },
+        { "parts.1.sku=" SKU, "parts.1" }, { "parts.0.units=1", "parts.0.sku" }, { "numbers=", "" },
+        { "numbers=-1", "numbers" },
         { "numbers=4294967296", "too large" }, { "yes", "yes" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -80,7 +87,8 @@ wrong_words_are_named(void **state)
     assert_int_equal(WORDS("small=1"), SOUK_ERR_MALFORMED);
     assert_non_null(strstr(why, "yes"));
     assert_int_equal(words(souk_layout_of_sample_all, 1, (const char *[]){ "yes=true" }), SOUK_ERR_MALFORMED);
-    assert_int_equal(souk_build_from_words(souk_layout_of_sample_plain, (const char *[]){ GOOD }, 6, out, 10, &length, NULL, 0),
+    assert_int_equal(souk_build_from_words(souk_layout_of_sample_plain, (const char *[]){ GOOD }, 6, out, 10, &length,
+                                           NULL, 0),
                      SOUK_ERR_TOO_LARGE);
 }
 
@@ -155,12 +163,13 @@ wrong_maps_are_named(void **state)
 {
     (void)state;
     static const struct { const char *at; size_t size; const char *says; } cases[] = {
-        { "\x80", 1, "sku" }, { "\x81\xa3sku\x01", 6, "units" }, { "\x83\xa3sku\x01\xa5units\x01\xa3odd\x01", 18, "odd" },
+        { "\x80", 1, "sku" }, { "\x81\xa3sku\x01", 6, "units" },
+        { "\x83\xa3sku\x01\xa5units\x01\xa3odd\x01", 18, "odd" },
         { "\x90", 1, "map" }, { "\x82\xa3sku\x01\xa5units\x01", 13, NULL },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        souk_err err = souk_build_from_map(souk_layout_of_sample_part, (struct souk_bytes){ cases[i].at, cases[i].size }, out,
-                                           sizeof out, &length, why, sizeof why);
+        struct souk_bytes map = { cases[i].at, cases[i].size };
+        souk_err err = souk_build_from_map(souk_layout_of_sample_part, map, out, sizeof out, &length, why, sizeof why);
         assert_int_equal(err, cases[i].says ? SOUK_ERR_MALFORMED : SOUK_OK);
         if (cases[i].says) assert_non_null(strstr(why, cases[i].says));
     }
@@ -170,11 +179,12 @@ static void
 any_msgpack_is_shown(void **state)
 {
     (void)state;
-    static const char all[] = "\x9b\xc0\xc2\x7f\xff\xcd\x01\x00\xd1\xff\x00\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\xca\x7f\x80\x00\x00"
-                              "\xa4" "a\n\x01\"\xd4\x05\x01\x82\xa1" "a\x90\xa1" "b\x80";
+    static const char all[] = "\x9b\xc0\xc2\x7f\xff\xcd\x01\x00\xd1\xff\x00\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00"
+                              "\xca\x7f\x80\x00\x00\xa4" "a\n\x01\"\xd4\x05\x01\x82\xa1" "a\x90\xa1" "b\x80";
     size_t dumped;
     assert_int_equal(souk_dump(NULL, (struct souk_bytes){ all, sizeof all - 1 }, text, sizeof text, &dumped), SOUK_OK);
-    assert_string_equal(text, "[null,false,127,-1,256,-256,1.5,null,\"a\\n\\u0001\\\"\",\"d40501\",{\"a\":[],\"b\":{}}]");
+    assert_string_equal(text,
+                        "[null,false,127,-1,256,-256,1.5,null,\"a\\n\\u0001\\\"\",\"d40501\",{\"a\":[],\"b\":{}}]");
 }
 
 int

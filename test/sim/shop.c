@@ -32,6 +32,9 @@ struct effect { souk_key key; unsigned intent; };
 
 struct pending { uint64_t ticket, due_ms; bool dead; struct provider_result result; unsigned intent; };
 
+/* A request that was given up but is still on its way to the provider. */
+struct late { uint64_t due_ms; souk_key key; char operation[32]; uint8_t body[512]; size_t operation_length, length; };
+
 struct buyer {
     struct souk_sim_request place, show;
     struct order_place order;
@@ -50,7 +53,8 @@ struct shop {
     struct intent intents[INTENTS_MAX];
     struct effect effects[INTENTS_MAX];
     struct pending pending[PENDING_MAX];
-    unsigned intents_count, effects_count, pending_count;
+    struct late late[PENDING_MAX];
+    unsigned intents_count, effects_count, pending_count, late_count;
     uint64_t crashes_seen;
 };
 
@@ -170,12 +174,43 @@ look_up(const struct souk_port_call *call)
 }
 
 static void
+keep_for_later(const struct souk_port_call *call)
+{
+    struct late *l = &shop->late[shop->late_count++];
+    souk_assert(shop->late_count <= PENDING_MAX);
+    souk_assert(call->operation.length < sizeof l->operation && call->body.length <= sizeof l->body);
+    l->due_ms = souk_sim_now_ms(shop->sim) + souk_sim_draw(shop->sim, 40000);
+    l->key = call->key;
+    l->operation_length = call->operation.length;
+    l->length = call->body.length;
+    memcpy(l->operation, call->operation.at, call->operation.length);
+    memcpy(l->body, call->body.at, call->body.length);
+}
+
+static void
+take_late_effects(uint64_t now)
+{
+    for (unsigned i = 0; i < shop->late_count;) {
+        struct late l = shop->late[i];
+        if (l.due_ms > now) {
+            i++;
+            continue;
+        }
+        shop->late[i] = shop->late[--shop->late_count];
+        struct souk_port_call call = { .key = l.key, .operation = { l.operation, l.operation_length },
+                                       .body = { l.body, l.length } };
+        take_effect(&call);
+    }
+}
+
+static void
 provider_call(void *self, souk_worker *worker, const struct souk_port_call *call)
 {
     (void)self;
     (void)worker;
     bool looks = souk_text_equal(call->operation, SOUK_TEXT("provider_retrieve"));
-    if (percent(shop->options->unknown_before)) { /* Lost on the way there. */
+    if (percent(shop->options->unknown_before)) { /* Lost on the way there, or very slow. */
+        if (!looks && percent(50)) keep_for_later(call);
         answer_later(call->ticket, -1u, true);
         return;
     }
@@ -234,6 +269,8 @@ expect_answers(void)
     uint64_t next = 0;
     for (unsigned i = 0; i < shop->pending_count; i++)
         if (!next || shop->pending[i].due_ms < next) next = shop->pending[i].due_ms;
+    for (unsigned i = 0; i < shop->late_count; i++)
+        if (!next || shop->late[i].due_ms < next) next = shop->late[i].due_ms;
     souk_sim_expect(shop->sim, next);
 }
 
@@ -245,6 +282,7 @@ provider_step(void)
         shop->pending_count = 0; /* Nobody is there to hear them. */
         shop->crashes_seen = crashes;
     }
+    take_late_effects(now);
     for (unsigned i = 0; i < shop->pending_count;) {
         struct pending p = shop->pending[i];
         if (p.due_ms > now) {
@@ -307,6 +345,7 @@ shown(struct souk_request *request, const struct souk_reply *reply)
     struct souk_reader in = { .at = at, .end = at + reply->body.length, .scratch = &scratch };
     struct order_view view;
     if (!souk_layout_of_order_view->get(&in, &view)) complain("%s: its view cannot be read", b->key);
+    if (view.reason == ORDER_BUSY) complain("%s: cancelled for want of an answer, where nobody was busy", b->key);
     if (!view.settled) complain("%s: shown before it is settled", b->key);
     if (b->settled && !order_reason_again(b->view.reason) && !same(&b->view, &view))
         complain("%s: settled as %s, then %s", b->key, order_state_name(b->view.state), order_state_name(view.state));
@@ -460,7 +499,7 @@ shop_run(const struct shop_options *options, struct shop_result *result, void (*
     }
     for (uint64_t end = souk_sim_now_ms(shop->sim) + 7200000; souk_sim_now_ms(shop->sim) < end;) {
         provider_step();
-        if (!souk_sim_step(shop->sim) && !shop->pending_count) break;
+        if (!souk_sim_step(shop->sim) && !shop->pending_count && !shop->late_count) break;
     }
     for (unsigned i = 0; i < options->buyers; i++) { /* Asked again, each order says the same. */
         if (!shop->buyers[i].settled) complain("%s: not settled after an hour", shop->buyers[i].key);

@@ -17,13 +17,15 @@ decide_tally_add(const struct tally *t, const struct tally_add *c, souk_turn *tu
 }
 
 static souk_verdict
-decide_tally_reset(const struct tally *t SOUK_UNUSED, const struct tally_reset *c SOUK_UNUSED, souk_turn *turn SOUK_UNUSED)
+decide_tally_reset(const struct tally *t SOUK_UNUSED, const struct tally_reset *c SOUK_UNUSED,
+                   souk_turn *turn SOUK_UNUSED)
 {
     return SOUK_ACCEPT;
 }
 
 static souk_verdict
-decide_tally_never(const struct tally *t SOUK_UNUSED, const struct tally_never *c SOUK_UNUSED, souk_turn *turn SOUK_UNUSED)
+decide_tally_never(const struct tally *t SOUK_UNUSED, const struct tally_never *c SOUK_UNUSED,
+                   souk_turn *turn SOUK_UNUSED)
 {
     return SOUK_LATER; /* And then nothing. */
 }

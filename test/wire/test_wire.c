@@ -165,17 +165,23 @@ static void
 refusals_have_names(void **state)
 {
     struct fixture *f = *state;
-    static const uint8_t map[] = "\x82\xa5units\x05\xa4note\xa2hi", no_list[] = "\x91\x05", wrong[] = "\x93\xa1x\xc0\x90",
+    static const uint8_t map[] = "\x82\xa5units\x05\xa4note\xa2hi", no_list[] = "\x91\x05",
+        wrong[] = "\x93\xa1x\xc0\x90",
                          extra[] = "\x83\xa5units\x05\xa5pairs\x90\xa4more\x01",
                          good[] = "\x82\xa5units\x05\xa5pairs\x91\x82\xa5units\x07\xa4name\xa1n";
     struct { struct souk_client_request r; const char *name; } cases[] = {
-        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_add"), .body = { map, sizeof map - 1 } }, "souk_malformed" },
+        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_add"), .body = { map, sizeof map - 1 } },
+          "souk_malformed" },
         { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_add"), .body = { no_list, 2 } }, "souk_malformed" },
         { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_add"), .body = { wrong, 5 } }, "souk_malformed" },
-        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_add"), .body = { extra, sizeof extra - 1 } }, "souk_malformed" },
-        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_add"), .body = { "\x93\xcd\x10\x00\xc0\x90", 6 } }, "tally_too_much" },
-        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_reset"), .body = { "\x91\xc3", 2 } }, "souk_denied" },
-        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_added"), .body = { "\x91\x01", 2 } }, "souk_unknown" },
+        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_add"), .body = { extra, sizeof extra - 1 } },
+          "souk_malformed" },
+        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_add"), .body = { "\x93\xcd\x10\x00\xc0\x90", 6 } },
+          "tally_too_much" },
+        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_reset"), .body = { "\x91\xc3", 2 } },
+          "souk_denied" },
+        { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_added"), .body = { "\x91\x01", 2 } },
+          "souk_unknown" },
         { { .kind = SOUK_TEXT("talli"), .message = SOUK_TEXT("tally_add") }, "souk_unknown_kind" },
         { { .kind_number = 8, .message = SOUK_TEXT("tally_show") }, "souk_unknown_kind" },
         { { .kind = SOUK_TEXT("tally"), .message = SOUK_TEXT("tally_never"), .within_ms = 100 }, "souk_late" },
@@ -197,7 +203,8 @@ refusals_have_names(void **state)
         if (strcmp(answers[i].refusal, cases[c].name)) print_error("case %u: %s\n", c, answers[i].sentence);
         assert_string_equal(answers[i].refusal, cases[c].name);
         assert_true(answers[i].sentence[0] != 0 || !cases[c].name[0]);
-        enum souk_ending ending = !cases[c].name[0] ? SOUK_DONE : !strcmp(cases[c].name, "souk_late") ? SOUK_LATE : SOUK_REFUSED;
+        enum souk_ending ending = !cases[c].name[0] ? SOUK_DONE : SOUK_REFUSED;
+        if (!strcmp(cases[c].name, "souk_late")) ending = SOUK_LATE;
         assert_int_equal(answers[i].ending, ending);
         if (c == 0) assert_non_null(strstr(answers[i].sentence, "pairs"));
         if (c == 3) assert_non_null(strstr(answers[i].sentence, "more"));
@@ -209,7 +216,8 @@ a_key_of_two_parts_or_none_is_refused(void **state)
 {
     struct fixture *f = *state;
     struct souk_text parts[] = { { "a", 1 }, { "b", 1 } };
-    struct souk_client_request r = { .kind_number = 9, .message = SOUK_TEXT("tally_show"), .key = parts, .key_count = 2 };
+    struct souk_client_request r = { .kind_number = 9, .message = SOUK_TEXT("tally_show"), .key = parts,
+                                     .key_count = 2 };
     assert_int_equal(souk_client_add(f->client, &r), SOUK_OK);
     r.key = NULL;
     assert_int_equal(souk_client_add(f->client, &r), SOUK_OK);
@@ -300,8 +308,8 @@ bad_frames_are_answered_and_harm_nobody(void **state)
         { FRAME("\xdd\x10\x00\x00\x00"), "souk_malformed" },                  /* 2^28 objects in no bytes */
         { FRAME("\xdf\x10\x00\x00\x00"), "souk_malformed" },
         { FRAME("\xc6\xff\xff\xff\xff"), "souk_malformed" },
-        { FRAME("\x92\x01\x91\x95\x01\x09\xa1k\xaatally_show\x82\xa1x\x01\xa1x\x01"), "souk_malformed" }, /* one key twice */
-        { FRAME("\x92\x01\x91\x95\x01\x09\xa1k\xaatally_show\xc0\x00"), "souk_malformed" },              /* bytes after it */
+        { FRAME("\x92\x01\x91\x95\x01\x09\xa1k\xaatally_show\x82\xa1x\x01\xa1x\x01"), "souk_malformed" },
+        { FRAME("\x92\x01\x91\x95\x01\x09\xa1k\xaatally_show\xc0\x00"), "souk_malformed" },
         { FRAME("\x92\x01\x91\x95\x01\x09\xa1k\xaatally_show\xa1x"), "souk_malformed" },  /* a text as the body */
         { FRAME("\x92\x01\x91\x95\x01\x09\xa1\xff\xaatally_show\xc0"), "souk_malformed" }, /* not UTF-8 */
         { FRAME("\x92\x01\x91\x95\xff\x09\xa1k\xaatally_show\xc0"), "souk_malformed" },   /* a negative id */
@@ -309,7 +317,7 @@ bad_frames_are_answered_and_harm_nobody(void **state)
         { FRAME("\x92\x01\x91\x95\x01\x09\x90\xaatally_show\xc0"), "souk_bad_key" },
         { FRAME("\x92\x01\x91\x95\x01\x09\xc4\x01k\xaatally_show\xc0"), "souk_bad_key" },
         { FRAME("\x92\x01\x91\x95\x01\x09\xa1k\xaatally_show\xc0"), "" },
-        { FRAME("\x93\x01\x91\x98\x01\x09\xa1k\xaatally_show\x90\xc0\xc0\xa3new\xa3new"), "" }, /* from a newer client */
+        { FRAME("\x93\x01\x91\x98\x01\x09\xa1k\xaatally_show\x90\xc0\xc0\xa3new\xa3new"), "" },
     };
     raw_open(f);
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {

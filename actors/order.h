@@ -71,7 +71,7 @@ enum { ORDER_HISTORY_MAX = 24, ORDER_UNITS_MAX = 1000000, ORDER_TOKEN_MAX = 255 
 
 /* after_ms counts from the order's at_ms. total and currency are the price locked at the reservation: 0 and empty
  * before it. order_show with settled_only waits until the order is settled. order_repeat shows an order that was placed
- * with these fields, and refuses others as order_place would: so whoever guards the door knows a repeat without placing. */
+ * with these fields and refuses others as order_place would: so the door knows a repeat without placing it. */
 #define ORDER_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                         \
     RECORD(order_moment, F(1, u32, happening) F(2, u64, at_ms))                                                     \
     RECORD(order_view, F(1, key, order) F(2, u32, state) F(3, bool, settled) F(4, u32, reason) F(5, text, sale)     \

@@ -68,7 +68,11 @@ struct load_tally {
 };
 
 /* A sale as the node tells it. */
-struct load_sale { char name[65]; uint64_t units, free, held, sold; };
+struct load_sale {
+    char name[65];
+    uint64_t units, free, held, sold;
+    uint64_t turned_away; /* Buyers of ours who got none, though a seller with enough units would have served them. */
+};
 
 /* Opens a load; nothing is asked yet. The plan is copied, its texts are borrowed. SOUK_ERR_USAGE: no such host;
  * SOUK_ERR_IO: the acks' file cannot be written; SOUK_ERR_MEMORY. */

@@ -253,6 +253,7 @@ souk_load_buyer_due(struct load_buyer *buyer, uint64_t now_ns)
     load->waiting--;
     load->tally.waiting--;
     if (none) {
+        watch->turned_away++;
         turned_away(buyer, &load->tally.sold_out, (struct souk_text){ "", 0 }, 409);
         return false;
     }

@@ -49,6 +49,7 @@ struct load_watch {
     uint64_t asked_ns; /* When the GET under way was sent; 0: none is. */
     uint64_t next_ns;  /* When to send the next. */
     uint64_t none_ns;  /* When the last GET was sent that found neither free units nor held ones. */
+    uint64_t turned_away; /* Buyers told "sold out" for good. */
     uint32_t waiting;
     struct load_sale seen;
     bool failed; /* How the last GET ended. */

@@ -254,6 +254,7 @@ souk_load_look(souk_load *load, unsigned sale, struct load_sale *out)
         souk_httpclient_tick(load->side, now);
         if (asked && watch->asked_ns == 0 && !watch->failed) {
             *out = watch->seen;
+            out->turned_away = watch->turned_away;
             return SOUK_OK;
         }
         if (watch->asked_ns == 0)

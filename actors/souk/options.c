@@ -132,7 +132,7 @@ take(const struct reading *r, const struct souk_option *o, const char *text)
 {
     static _Thread_local char why[128];
     const char *rest;
-    uint64_t number;
+    uint64_t number = 0;
     switch (o->type) {
     case SOUK_OPTION_TEXT:
         if (!*text) return "needs a value";

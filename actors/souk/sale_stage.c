@@ -8,6 +8,7 @@
 
 #include "gateway/json.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -94,12 +95,23 @@ souk_stage_remove(struct stage *stage)
         (void)complain(stage, 0, "cannot be removed whole", stage->folder);
 }
 
-/* True when it is there and has nothing in it, or isn't there. */
+/* True when it has nothing in it, or isn't there. */
 static bool
 is_empty(const char *directory)
 {
-    /* Removing succeeds for what is empty alone, and nobody loses anything. */
-    return rmdir(directory) == 0 || errno == ENOENT;
+    DIR *open = opendir(directory);
+    bool empty = open || errno == ENOENT;
+    for (const struct dirent *entry; open && empty && (entry = readdir(open));)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (open)
+        closedir(open);
+    return empty;
+}
+
+static bool
+make(const char *directory)
+{
+    return mkdir(directory, 0700) == 0 || errno == EEXIST;
 }
 
 static int
@@ -120,7 +132,7 @@ folders_chosen(struct stage *stage)
         errno = 0;
         return complain(stage, EX_USAGE, "is not empty, and no rehearsal made it; choose another for --data", data);
     }
-    if (mkdir(stage->data, 0700) != 0 || mkdir(stage->folder, 0700) != 0)
+    if (!make(stage->data) || !make(stage->folder))
         return complain(stage, EX_CANTCREAT, "cannot be made", stage->data);
     return -1;
 }
@@ -134,7 +146,7 @@ folders_new(struct stage *stage)
     if (length < 0 || (size_t)length >= sizeof stage->folder - 8 || !mkdtemp(stage->folder))
         return complain(stage, EX_CANTCREAT, "cannot be made", stage->folder);
     snprintf(stage->data, sizeof stage->data, "%.*s/data", (int)length, stage->folder);
-    if (mkdir(stage->data, 0700) != 0)
+    if (!make(stage->data))
         return complain(stage, EX_CANTCREAT, "cannot be made", stage->data);
     return -1;
 }
@@ -291,8 +303,6 @@ souk_stage_start(struct stage *stage)
     while (!err && (err = souk_stage_node_ready(stage)) == SOUK_ERR_BUSY) {
         err = souk_process_interrupted() || souk_process_now_ns() > end ? SOUK_ERR_LATE : SOUK_OK;
         souk_process_sleep_ms(2);
-        if (!err)
-            continue;
     }
     if (err == SOUK_ERR_LATE && !souk_process_interrupted()) {
         fprintf(stderr, "souk %s: provider and node were not ready within %d s\n", stage->plan.word, READY_MS / 1000);

@@ -93,6 +93,7 @@ void souk_json_reset(souk_json_writer *writer);
 /* What was written. SOUK_ERR_TOO_LARGE if it didn't fit. Borrows until the next call. Everything must be closed. */
 souk_err souk_json_done(const souk_json_writer *writer, struct souk_text *out) SOUK_MUST_CHECK;
 
+/* Objects and arrays. */
 void souk_json_object_open(souk_json_writer *writer);
 void souk_json_object_close(souk_json_writer *writer);
 void souk_json_array_open(souk_json_writer *writer);

@@ -11,14 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 100, DRAIN_STEP_NS = 2000000, KEEPER_PAUSE_NS = 2000000, KEEPER_LOOK_NS = 1000000, SPIN_NS = 20000 };
+enum {
+    TICK_MS = 100,
+    DRAIN_TICK_MS = 5,
+    DRAIN_STEP_NS = 2000000,
+    KEEPER_PAUSE_NS = 2000000, /* After each put of a checkpoint. */
+    KEEPER_LOOK_NS = 1000000,  /* While it waits for workers or the journal. */
+};
 
 struct worker_thread {
     struct souk_node *node;
     struct souk_worker *worker;
     souk_thread *thread;
     struct souk_bed entered;
-    _Atomic bool idle;
+    _Atomic bool idle; /* Nothing was under way at its last tick, which came after draining had begun. */
     souk_err err;
 };
 
@@ -49,15 +55,15 @@ tick(struct worker_thread *t)
     struct souk_worker *w = t->worker;
     uint64_t now = now_ns(node);
     if (now < w->tick_ns) return;
-    w->tick_ns = now + TICK_MS * 1000000ull;
-    bool idle = !w->requests_count && !w->exits.head;
+    bool draining = atomic_load(&node->draining), idle = draining && !w->requests_count && !w->exits.head;
+    w->tick_ns = now + (draining ? DRAIN_TICK_MS : TICK_MS) * 1000000ull;
     for (unsigned g = 0; g < node->guests_count; g++) {
         const struct souk_guest *guest = &node->guests[g];
         if (guest->tick) guest->tick(guest->self, w, w->number, now);
         if (guest->idle && !guest->idle(guest->self, w, w->number)) idle = false;
     }
     atomic_store(&t->idle, idle);
-    if (atomic_load(&node->draining) && idle) souk_bed_call(&node->drained);
+    if (idle) souk_bed_call(&node->drained);
     if (w->number) return;
     /* Worker 0 watches the disk (R8) and whether the journal has failed. */
     struct souk_partition *p = node->partition;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch/prometheus.c -- see prometheus.h. It asserts what promtool would complain of, so that a test isn't needed for each
- * metric: counters end in _total and nothing else does, and a sample has the type of its family. */
+/* watch/prometheus.c -- see prometheus.h. It asserts what promtool would complain of, so that a test isn't needed for
+ * each metric: counters end in _total and nothing else does, and a sample has the type of its family. */
 #include "watch/prometheus.h"
 
 #include <inttypes.h>

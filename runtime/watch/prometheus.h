@@ -2,8 +2,8 @@
 /* watch/prometheus.h -- writes metrics in Prometheus' text format, version 0.0.4.
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  *
- * Whoever exposes metrics opens a page, writes family after family, each followed by its samples, and sends what came of
- * it. Each family once; its samples follow at once. Metrics are exempt from the gates of durability. */
+ * Whoever exposes metrics opens a page, writes family after family, each followed by its samples, and sends what came
+ * of it. Each family once; its samples follow at once. Metrics are exempt from the gates of durability. */
 #ifndef SOUK_WATCH_PROMETHEUS_H
 #define SOUK_WATCH_PROMETHEUS_H
 

@@ -429,8 +429,8 @@ souk_worker_deliver(struct souk_worker *w, struct souk_message *m)
     souk_fifo_push(&w->incoming, m);
 }
 
-/* From outside: straight into a shard that can be had, else into its mailbox, where its holder finds it. A few at a time,
- * so that each is brought to its end while all that it touches is in the cache. */
+/* From outside: straight into a shard that can be had, else into its mailbox, where its holder finds it. A few at a
+ * time, so that each is brought to its end while all that it touches is in the cache. */
 static bool
 take_incoming(struct souk_worker *w)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/mutants/test_mutants.c -- is each planted bug found? Linked with a runtime and actors that have them. Tells of
- * each what found it and after how many sales; without a bug, nothing may be found. Each sale is a child process of its own, because a found bug may well be an assertion that ends it. */
+ * each what found it and after how many sales; without a bug, nothing may be found. Each sale is a child process of
+ * its own, because a found bug may well be an assertion that ends it. */
 #include "base/mutant.h"
 #include "sim/shop.h"
 
@@ -36,7 +37,8 @@ child(uint64_t seed, int out)
     for (unsigned n = 0; n < SALES_A_CHILD; n++, seed++) {
         struct shop_options options = {
             .seed = seed, .sales = 2, .units = 15, .buyers = 30, .credit_percent = 50, .limit = 2, .decline = 10,
-            .unknown_before = 5, .unknown_after = 15, .webhook_percent = 20, .crash_one_in = 60, .checkpoint_one_in = 60,
+            .unknown_before = 5, .unknown_after = 15, .webhook_percent = 20,
+            .crash_one_in = 60, .checkpoint_one_in = 60,
         };
         struct shop_result result;
         shop_run(&options, &result, NULL, NULL);

@@ -384,8 +384,8 @@ open_shop(void)
         char name[16];
         int n = snprintf(name, sizeof name, "sale-%u", s);
         struct souk_text sale = { name, (size_t)n };
-        struct sale_open open = { .sale = sale, .sku = SOUK_TEXT("console"), .units = shop->options->units, .price = PRICE,
-                                  .currency = SOUK_TEXT("EUR"), .limit_per_customer = shop->options->limit,
+        struct sale_open open = { .sale = sale, .sku = SOUK_TEXT("console"), .units = shop->options->units,
+                                  .price = PRICE, .currency = SOUK_TEXT("EUR"), .limit_per_customer = shop->options->limit,
                                   .hold_ms = 120000 };
         struct souk_reply reply = souk_sim_tell(sim, souk_ref(sale, sim_sale_key(sim, sale)), &sale_open_command, &open,
                                                 NULL, NULL);
@@ -422,7 +422,8 @@ check_sales(void)
         struct souk_text sale = { name, (size_t)snprintf(name, sizeof name, "sale-%u", s) };
         struct stock_view view;
         struct souk_reply reply = souk_sim_tell(sim, souk_ref(stock, sim_stock_key(sim, sale, SOUK_TEXT("console"))),
-                                                &stock_show_query, &(struct stock_show){}, souk_layout_of_stock_view, &view);
+                                                &stock_show_query, &(struct stock_show){}, souk_layout_of_stock_view,
+                                                &view);
         unsigned sold = 0;
         for (unsigned i = 0; i < shop->options->buyers; i++)
             if (shop->buyers[i].view.state == ORDER_PAID && !strcmp(shop->buyers[i].sale, name))

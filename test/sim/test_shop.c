@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/sim/test_shop.c -- flash sales by seed, with crashes and a provider that misbehaves. SOUK_SEEDS says how many. */
+/* test/sim/test_shop.c -- flash sales by seed, with crashes and a provider that misbehaves. SOUK_SEEDS says how many.
+ * */
 #include "shop.h"
 
 #include <setjmp.h>
@@ -36,15 +37,16 @@ static void
 store_credit(void **state)
 {
     (void)state;
-    run_all((struct shop_options){ .seed = 1, .sales = 2, .units = 20, .buyers = 60, .credit_percent = 100, .limit = 2 });
+    run_all((struct shop_options){ .seed = 1, .sales = 2, .units = 20, .buyers = 60, .credit_percent = 100,
+                                   .limit = 2 });
 }
 
 static void
 store_credit_under_crashes(void **state)
 {
     (void)state;
-    run_all((struct shop_options){ .seed = 1000, .sales = 2, .units = 20, .buyers = 60, .credit_percent = 100, .limit = 1,
-                                   .crash_one_in = 60, .checkpoint_one_in = 200 });
+    run_all((struct shop_options){ .seed = 1000, .sales = 2, .units = 20, .buyers = 60, .credit_percent = 100,
+                                   .limit = 1, .crash_one_in = 60, .checkpoint_one_in = 200 });
 }
 
 static void
@@ -67,8 +69,8 @@ static void
 cards_under_crashes(void **state)
 {
     (void)state;
-    run_all((struct shop_options){ .seed = 4000, .sales = 2, .units = 15, .buyers = 40, .credit_percent = 30, .decline = 10,
-                                   .unknown_before = 5, .unknown_after = 10, .webhook_percent = 30, .limit = 2,
+    run_all((struct shop_options){ .seed = 4000, .sales = 2, .units = 15, .buyers = 40, .credit_percent = 30,
+                                   .decline = 10, .unknown_before = 5, .unknown_after = 10, .webhook_percent = 30, .limit = 2,
                                    .crash_one_in = 150, .checkpoint_one_in = 300 });
 }
 

@@ -259,20 +259,6 @@ run_one(struct bench *bench, unsigned index, unsigned which, unsigned round)
             row.p50_ms, row.p99_ms, stolen * 100);
 }
 
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double
-median(double *values, unsigned count)
-{
-    qsort(values, count, sizeof *values, compare);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 /* The median of each figure, and the least and most of orders_per_s. False: no run of it succeeded. */
 static bool
 summarise(const struct results *results, struct souk_bench_row *row, double *least, double *most)
@@ -286,9 +272,9 @@ summarise(const struct results *results, struct souk_bench_row *row, double *lea
         p50[i] = results->row[i].p50_ms;
         p99[i] = results->row[i].p99_ms;
     }
-    row->orders_per_s = median(rate, results->count);
-    row->p50_ms = median(p50, results->count);
-    row->p99_ms = median(p99, results->count);
+    row->orders_per_s = souk_bench_median(rate, results->count);
+    row->p50_ms = souk_bench_median(p50, results->count);
+    row->p99_ms = souk_bench_median(p99, results->count);
     *least = rate[0];
     *most = rate[results->count - 1];
     return true;

@@ -2,8 +2,8 @@
 /* souk/api.h -- the HTTP gateway of a node: the shop's and the buyers' routes, a guest on each worker's loop.
  *
  * Each worker has a server of its own on the same port, so that a request wakes no other thread: it is read, checked,
- * asked of the actors and answered on the worker that owns its connection. Nothing is allocated in an actor before all of
- * the request was checked. serve.c opens it. */
+ * asked of the actors and answered on the worker that owns its connection. Nothing is allocated in an actor before all
+ * of the request was checked. serve.c opens it. */
 #ifndef SOUK_API_H
 #define SOUK_API_H
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/api_inside.h -- what the files of the gateway share, and nobody else includes: api.c has the workers, the calls
- * and the routes; api_ask.c asks actors and answers clients; api_sale.c, api_order.c, api_account.c and api_webhook.c have
- * a handler for each route; api_body.c renders; api_watch.c shows the metrics.
+ * and the routes; api_ask.c asks actors and answers clients; api_sale.c, api_order.c, api_account.c and api_webhook.c
+ * have a handler for each route; api_body.c renders; api_watch.c shows the metrics.
  *
  * A call is one request from its handler until its answer. It lies in a slab of its worker and is used again, so that a
- * request allocates nothing. A client that leaves ends its call at the next tick: what was asked of actors happens all the
- * same, only nobody hears of it. */
+ * request allocates nothing. A client that leaves ends its call at the next tick: what was asked of actors happens all
+ * the same, only nobody hears of it. */
 #ifndef SOUK_API_INSIDE_H
 #define SOUK_API_INSIDE_H
 
@@ -66,16 +66,16 @@ struct api_ask {
     bool under_way;
 };
 
-/* The fields of an order as they were asked for. */
+/* An order as it was asked for. */
 struct api_wanted {
     struct souk_text customer, key, token;
-    int64_t units;
+    uint32_t units;
     enum order_method method;
     souk_key order, sale;
     uint32_t wait_ms;
-    bool preferred;          /* The client said how long to wait. */
-    enum souk_hint_word word;
-    bool no_cards;
+    bool preferred;           /* The client said how long to wait. */
+    enum souk_hint_word word; /* What was known of the sale at the door. */
+    uint32_t reason;          /* Why it was cancelled, while the sale's opening is asked for. */
 };
 
 struct api_call {

@@ -64,7 +64,7 @@ souk_load_ack(souk_load *load, const struct load_buyer *buyer, struct souk_text 
     souk_json_object_open(&out);
     souk_json_put_text(&out, "order", order);
     souk_json_put_text(&out, "customer", souk_load_customer(load, buyer->number, customer));
-    souk_json_put_text(&out, "key", souk_load_key(load, buyer->number, key));
+    souk_json_put_text(&out, "key", souk_load_key(load, buyer->number, buyer->attempts, key));
     souk_json_put_u64(&out, "status", status);
     souk_json_put_text(&out, "sale", souk_text_of(load->watches[buyer->sale].name));
     souk_json_put_u64(&out, "units", load->plan.units_per_order);

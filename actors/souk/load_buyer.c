@@ -5,12 +5,15 @@
  *     201                  it is his: done
  *     202                  looks at the order until it is settled, then asks again under the same key for the last word
  *     409 sold-out         waits and comes back, until the sale has neither free nor held units
- *     409 not-open         waits and asks again
+ *     409 not-open         comes back when the sale opens, under a new key, since the old one has its answer for ever;
+ *                          likewise when his hold ended before he had paid
  *     402, other 409       turned away: done
  *     503, 500, no answer  asks the same again after a while; gives up when that lasts too long
  *     anything else        an error of the node, or of this generator: done, and the run has failed */
 #include "load_inside.h"
 #include "process.h"
+
+#include "world/world.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -128,6 +131,29 @@ is(struct souk_text type, const char *name)
            memcmp(type.at + sizeof before - 1, name, length) == 0;
 }
 
+/* This key has its answer for ever; the next attempt has another. */
+static void
+use_up_key(struct load_buyer *buyer, struct souk_text order, unsigned status)
+{
+    souk_load_ack(buyer->load, buyer, order, status);
+    buyer->attempts++;
+}
+
+/* False: it has opened already, so it must be closed. */
+static bool
+wait_for_opening(struct load_buyer *buyer, const struct load_words *words, unsigned status, uint64_t now_ns)
+{
+    const struct souk_world *world = souk_world_os();
+    uint64_t now_ms = world->wall_ms(world->self);
+    if (words->opens_at_ms + 1000 <= now_ms)
+        return false;
+    use_up_key(buyer, words->order, status);
+    uint64_t left_ms = words->opens_at_ms > now_ms ? words->opens_at_ms - now_ms : 0;
+    buyer->came_ns = buyer->intended_ns = now_ns + left_ms * MS; /* That is when he means to ask. */
+    souk_load_later(buyer, now_ns, left_ms * MS + souk_load_jitter(buyer->load, 20 * MS));
+    return true;
+}
+
 static void
 refused(struct load_buyer *buyer, const struct souk_httpclient_answer *answer, uint64_t now_ns)
 {
@@ -138,12 +164,12 @@ refused(struct load_buyer *buyer, const struct souk_httpclient_answer *answer, u
         fail(buyer, "a refusal that is no problem document", answer->status);
         return;
     }
-    if (is(words.type, "not-open")) {
-        souk_load_later(buyer, now_ns, souk_load_jitter(load, 200 * MS));
+    if (is(words.type, "not-open") && wait_for_opening(buyer, &words, answer->status, now_ns))
         return;
-    }
     count_answered(buyer, now_ns);
     if (is(words.type, "sold-out")) {
+        if (souk_text_equal(words.reason, SOUK_TEXT("hold-expired")))
+            use_up_key(buyer, words.order, answer->status);
         come_back_later(buyer, now_ns);
         return;
     }
@@ -281,7 +307,7 @@ souk_load_buyer_ask(struct load_buyer *buyer, uint64_t now_ns)
         souk_load_customer(load, buyer->number, customer);
     }
     if (buyer->step == LOAD_ORDER) {
-        header.value = souk_load_key(load, buyer->number, key);
+        header.value = souk_load_key(load, buyer->number, buyer->attempts, key);
         request.target = souk_load_path("/v1/sales/", load->watches[buyer->sale].name, "/orders", target);
         request.body = souk_load_order_body(load, buyer->number, body);
     } else if (buyer->step == LOAD_CREDIT) {

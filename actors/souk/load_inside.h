@@ -36,7 +36,8 @@ struct load_buyer {
     struct load_buyer *next;
     uint32_t heap_at; /* His place in the heap. */
     uint32_t sale;
-    uint16_t tries; /* In the same trouble, or looks at the same order. */
+    uint16_t tries;    /* In the same trouble, or looks at the same order. */
+    uint16_t attempts; /* Keys that he has used up. */
     enum load_step step;
     bool answered; /* His first definite answer is counted. */
     char target[LOAD_TARGET_MAX]; /* Where his order can be looked at. */
@@ -117,9 +118,9 @@ uint64_t souk_load_watch_sales(souk_load *load, uint64_t now_ns);
 souk_err souk_load_words_open(souk_load *load) SOUK_MUST_CHECK;
 /* The sale that buyer `number` wants. */
 uint32_t souk_load_choose(const souk_load *load, uint64_t number);
-/* His customer's name, and his key. Into `room`. */
+/* His customer's name, and the key of his nth attempt, from 0. Into `room`. */
 struct souk_text souk_load_customer(const souk_load *load, uint64_t number, char room[LOAD_NAME_MAX]);
-struct souk_text souk_load_key(const souk_load *load, uint64_t number, char room[LOAD_NAME_MAX]);
+struct souk_text souk_load_key(const souk_load *load, uint64_t number, unsigned attempt, char room[LOAD_NAME_MAX]);
 /* Request bodies. Into `room`. */
 struct souk_text souk_load_sale_body(const souk_load *load, unsigned sale, char room[LOAD_BODY_MAX]);
 struct souk_text souk_load_order_body(const souk_load *load, uint64_t number, char room[LOAD_BODY_MAX]);
@@ -128,7 +129,11 @@ struct souk_text souk_load_credit_body(const souk_load *load, char room[LOAD_BOD
 struct souk_text souk_load_path(const char *before, const char *name, const char *after, char room[LOAD_TARGET_MAX]);
 
 /* What an answer's body says, as far as we want to know. Borrows from the answer until the reader's next use. */
-struct load_words { struct souk_text order, state, type; int64_t units, free, held, sold; };
+struct load_words {
+    struct souk_text order, state, type, reason;
+    uint64_t opens_at_ms; /* 0: it doesn't say. */
+    int64_t units, free, held, sold; /* -1: it doesn't say. */
+};
 /* False: it isn't JSON as we know it. */
 bool souk_load_read(souk_load *load, struct souk_text body, struct load_words *out);
 /* Whether a paid order's answer says so, and its id; without reading the rest. */

@@ -46,7 +46,11 @@ slot_answered(void *arg, const struct souk_httpclient_answer *answer)
         slot->waits = true;
         batch->waiting++;
         batch->pause_until_ns = now + 50 * MS;
-        batch->failed = batch->failed || now > batch->give_up_ns;
+        if (now > batch->give_up_ns && !batch->failed) {
+            fprintf(stderr, "souk: the node gave no sensible answer for %u s: %s\n", batch->load->plan.patience_s,
+                    answer->fault ? souk_err_text(answer->fault) : "status 5xx");
+            batch->failed = true;
+        }
         return;
     }
     batch->give_up_ns = now + batch->load->plan.patience_s * SECOND;

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "load_inside.h"
 
+#include "base/clocktext.h"
 #include "base/hash.h"
 
 #include <inttypes.h>
@@ -97,9 +98,16 @@ souk_load_customer(const souk_load *load, uint64_t number, char room[LOAD_NAME_M
 }
 
 struct souk_text
-souk_load_key(const souk_load *load, uint64_t number, char room[LOAD_NAME_MAX])
+souk_load_key(const souk_load *load, uint64_t number, unsigned attempt, char room[LOAD_NAME_MAX])
 {
-    return name_of(room, 'k', load->run, number);
+    struct souk_text key = name_of(room, 'k', load->run, number);
+    if (attempt > 0) {
+        room[key.length] = '.';
+        char *end = digits(room + key.length + 1, attempt);
+        *end = '\0';
+        key.length = (size_t)(end - room);
+    }
+    return key;
 }
 
 struct souk_text
@@ -148,11 +156,13 @@ souk_load_credit_body(const souk_load *load, char room[LOAD_BODY_MAX])
 bool
 souk_load_read(souk_load *load, struct souk_text body, struct load_words *out)
 {
-    enum { ORDER, STATE, TYPE, UNITS, FREE, HELD, SOLD, FIELDS };
+    enum { ORDER, STATE, TYPE, REASON, OPENS_AT, UNITS, FREE, HELD, SOLD, FIELDS };
     static const struct souk_json_field fields[FIELDS] = {
         [ORDER] = SOUK_JSON_FIELD("order", SOUK_JSON_TEXT, false, 0, 64, NULL),
         [STATE] = SOUK_JSON_FIELD("state", SOUK_JSON_TEXT, false, 0, 64, NULL),
         [TYPE] = SOUK_JSON_FIELD("type", SOUK_JSON_TEXT, false, 0, 256, NULL),
+        [REASON] = SOUK_JSON_FIELD("reason", SOUK_JSON_TEXT, false, 0, 64, NULL),
+        [OPENS_AT] = SOUK_JSON_FIELD("opens_at", SOUK_JSON_TEXT, false, 0, 64, NULL),
         [UNITS] = SOUK_JSON_FIELD("units", SOUK_JSON_INTEGER, false, 0, INT64_MAX, NULL),
         [FREE] = SOUK_JSON_FIELD("free", SOUK_JSON_INTEGER, false, 0, INT64_MAX, NULL),
         [HELD] = SOUK_JSON_FIELD("held", SOUK_JSON_INTEGER, false, 0, INT64_MAX, NULL),
@@ -168,11 +178,14 @@ souk_load_read(souk_load *load, struct souk_text body, struct load_words *out)
         .order = values[ORDER].present ? values[ORDER].text : none,
         .state = values[STATE].present ? values[STATE].text : none,
         .type = values[TYPE].present ? values[TYPE].text : none,
+        .reason = values[REASON].present ? values[REASON].text : none,
         .units = values[UNITS].present ? values[UNITS].integer : -1,
         .free = values[FREE].present ? values[FREE].integer : -1,
         .held = values[HELD].present ? values[HELD].integer : -1,
         .sold = values[SOLD].present ? values[SOLD].integer : -1,
     };
+    if (values[OPENS_AT].present && souk_clock_parse(values[OPENS_AT].text, &out->opens_at_ms) != SOUK_OK)
+        out->opens_at_ms = 0;
     return true;
 }
 

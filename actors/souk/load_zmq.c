@@ -240,7 +240,7 @@ order(struct load_zmq *zmq, uint32_t place, uint64_t number)
     const struct load_plan *plan = &zmq->names->plan;
     char customer[LOAD_NAME_MAX], key[LOAD_NAME_MAX];
     const struct souk_text parts[2] = { souk_load_customer(zmq->names, number, customer),
-                                        souk_load_key(zmq->names, number, key) };
+                                        souk_load_key(zmq->names, number, 0, key) };
     const struct order_place message = {
         .customer = parts[0],
         .idempotency_key = parts[1],

@@ -80,7 +80,8 @@ read_digits(const char *text, uint64_t *number, const char **rest)
     uint64_t sum = 0;
     const char *at = text;
     for (; *at >= '0' && *at <= '9'; at++)
-        if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, (uint64_t)(*at - '0'), &sum)) return false;
+        if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, (uint64_t)(*at - '0'), &sum))
+            return false;
     *number = sum;
     *rest = at;
     return at != text;
@@ -210,7 +211,8 @@ file_value(struct file *f, bool *seen)
 static int
 file_events(struct file *f)
 {
-    static const yaml_event_type_t before[] = { YAML_STREAM_START_EVENT, YAML_DOCUMENT_START_EVENT, YAML_MAPPING_START_EVENT };
+    static const yaml_event_type_t before[] = { YAML_STREAM_START_EVENT, YAML_DOCUMENT_START_EVENT,
+                                               YAML_MAPPING_START_EVENT };
     static const yaml_event_type_t after[] = { YAML_DOCUMENT_END_EVENT, YAML_STREAM_END_EVENT };
     bool seen[OPTIONS_MAX] = { false };
     int status;
@@ -328,8 +330,9 @@ help(const struct reading *r)
         putchar('\n');
     }
     if (find(r, "config", 6))
-        printf("\nEach option can also be given as a variable of the environment (--ready-file is SOUK_READY_FILE) or in the\n"
-               "configuration file (a line `ready-file: F`). A flag wins over the environment, that over the file.\n");
+        printf("\nEach option can also be given as a variable of the environment (--ready-file is SOUK_READY_FILE) or\n"
+               "in the configuration file (a line `ready-file: F`). A flag wins over the environment, that over the\n"
+               "file.\n");
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/sale.c -- `souk sale`: sets the stage, lets the buyers in, waits until all is settled, checks, reports; main.c
  * calls it. */
-#include "sale.h"
+#include "sale_main.h"
 #include "load_options.h"
 #include "sale_report.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/sale_main.h -- `souk sale` (not sale.h, which is the actor's header and would be hidden): a whole flash sale on a fresh data directory, from opening to a checked report. */
+/* souk/sale_main.h -- `souk sale`: a whole flash sale on a fresh data directory, from opening to a checked report.
+ * (A sale.h here would hide the actor's.) */
 #ifndef SOUK_SALE_MAIN_H
 #define SOUK_SALE_MAIN_H
 

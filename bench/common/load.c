@@ -265,6 +265,21 @@ souk_bench_row_print(FILE *file, const struct souk_bench_row *row)
             row->system, row->skus, row->connections, row->orders_per_s, row->p50_ms, row->p99_ms);
 }
 
+static int
+compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double
+souk_bench_median(double *values, size_t count)
+{
+    souk_assert(count > 0);
+    qsort(values, count, sizeof *values, compare);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
 /* Just after `"name":` and white space. */
 static const char *
 field_value(const char *json, const char *name)

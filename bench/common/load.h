@@ -79,6 +79,8 @@ souk_err souk_bench_row_make(const souk_bench_load *load, const char *system,
                              struct souk_bench_row *row) SOUK_MUST_CHECK;
 /* Prints it as a JSON object, without a line end. */
 void souk_bench_row_print(FILE *file, const struct souk_bench_row *row);
+/* The median of `count` values, at least one; sorts them, so that the last is the largest. */
+double souk_bench_median(double *values, size_t count);
 /* The number or the text of field `name` in one line of JSON, of which we know that no text holds that name. */
 bool souk_bench_field_number(const char *json, const char *name, double *number);
 bool souk_bench_field_text(const char *json, const char *name, char *text, size_t size);

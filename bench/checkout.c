@@ -10,11 +10,12 @@
  *   {ready}                    where `serve` writes {"http":"HOST:PORT","zmq":"ENDPOINT"} once it serves
  *   {http} {zmq}               what it wrote there
  * `serve` (may be NULL) runs meanwhile and is ended by SIGTERM; the last line that `load` prints is a JSON object with
- * orders_per_s, p50_ms and p99_ms; `check` (may be NULL) must then exit 0.
+ * orders_per_s, p50_ms and p99_ms; `check` (may be NULL) must then exit 0 (with --quick it runs in one round only).
  *
  * Invariant: one system runs at a time, and it has ended before the next begins. */
+#include "common/journal.h"
 #include "common/load.h"
-#include "common/process.h"
+#include "common/node.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -24,6 +25,8 @@
 #include <unistd.h>
 
 enum { SYSTEMS_MAX = 16, ROUNDS_MAX = 99, WORDS_MAX = 64, SKUS_COUNT = 2, COMMAND_ROOM = 4096 };
+enum { QUICK_S = 225 }; /* No round begins that would probably end later. */
+enum { JOURNAL_BUDGET = 600 };
 
 struct system {
     const char *name, *serve, *load, *check;
@@ -31,8 +34,14 @@ struct system {
 
 #define PEER_OPTIONS                                                                                                   \
     " --skus {skus} --connections {connections} --warmup {warmup} --seconds {seconds} --base {base} {pin}"
+#define SOUK_SERVE "{program} serve --http 127.0.0.1:0 --data {dir}/data --ready-file {ready}"
+#define SOUK_LOAD                                                                                                      \
+    "{program} load --bench --skus {skus} --connections {connections} --warmup {warmup} --seconds {seconds} --json {pin}"
+#define SOUK_CHECK "{program} check {dir}/data --json"
 
 static const struct system known_systems[] = {
+    { "souk-http", SOUK_SERVE, SOUK_LOAD " --http {http} --setup-zmq {zmq}", SOUK_CHECK },
+    { "souk-zmq", SOUK_SERVE, SOUK_LOAD " --zmq {zmq} --pipeline 16", SOUK_CHECK },
     { "redis-always", NULL, "{bench}/peer_redis --pipeline 1" PEER_OPTIONS, NULL },
     { "redis-always-pipelined", NULL, "{bench}/peer_redis --pipeline 16" PEER_OPTIONS, NULL },
     { "postgresql", NULL, "{bench}/peer_postgres" PEER_OPTIONS, NULL },
@@ -50,8 +59,11 @@ struct bench {
     unsigned system_count, rounds, connections;
     double warmup_s, seconds;
     const char *base, *only, *program;
-    bool json, pin, failed;
+    bool json, pin, quick, failed;
+    bool checked[SYSTEMS_MAX][SKUS_COUNT]; /* its data have been checked once */
+    double journal_bytes[SKUS_COUNT];      /* of one souk checkout; 0: not measured */
     struct results results[SYSTEMS_MAX][SKUS_COUNT];
+    uint64_t began_ns;
     double stolen_max;         /* share of the machine's time that the hypervisor gave to others, at worst */
     struct souk_bench_dir dir; /* of the run under way */
     char http[256], zmq[256], folder[SOUK_BENCH_PATH_MAX];
@@ -200,7 +212,7 @@ complete(struct bench *bench, const char *shape, char *line, size_t size)
 
 /* One system for one number of SKUs, from fresh data to none. */
 static souk_err
-measure(struct bench *bench, const struct system *system, struct souk_bench_row *row)
+measure(struct bench *bench, const struct system *system, bool check, struct souk_bench_row *row)
 {
     struct souk_bench_child server = { .out = -1 };
     char line[4096] = "";
@@ -222,8 +234,11 @@ measure(struct bench *bench, const struct system *system, struct souk_bench_row 
         fprintf(stderr, "bench: the server of %s did not end well (status %d)\n", system->name, status);
         err = SOUK_ERR_CLOSED;
     }
-    if (!err && system->check)
+    if (!err && check) {
         err = complete(bench, system->check, line, sizeof line);
+        if (err)
+            fprintf(stderr, "bench: the data of %s did not pass its check: %s\n", system->name, line);
+    }
     souk_bench_dir_close(&bench->dir);
     snprintf(row->system, sizeof row->system, "%s", system->name);
     row->skus = bench->skus;
@@ -240,7 +255,9 @@ run_one(struct bench *bench, unsigned index, unsigned which, unsigned round)
     struct souk_bench_cpu before, after;
     bench->skus = skus_of[which];
     souk_bench_cpu_read(&before);
-    souk_err err = measure(bench, system, &row);
+    bool check = system->check && !(bench->quick && bench->checked[index][which]);
+    souk_err err = measure(bench, system, check, &row);
+    bench->checked[index][which] |= check;
     souk_bench_cpu_read(&after);
     if (souk_bench_interrupted())
         return;
@@ -257,6 +274,38 @@ run_one(struct bench *bench, unsigned index, unsigned which, unsigned round)
     fprintf(stderr, "round %u of %u  %-24s %3u SKU%s  %7.0f orders/s  p50 %7.3f ms  p99 %7.3f ms  steal %.1f%%\n",
             round + 1, bench->rounds, system->name, bench->skus, bench->skus == 1 ? " " : "s", row.orders_per_s,
             row.p50_ms, row.p99_ms, stolen * 100);
+}
+
+/* All systems in turn, round after round. */
+static void
+run_all(struct bench *bench)
+{
+    uint64_t began = bench->began_ns, last = souk_bench_now_ns();
+    for (unsigned round = 0; round < bench->rounds && !souk_bench_interrupted(); round++) {
+        for (unsigned which = 0; which < SKUS_COUNT; which++)
+            for (unsigned i = 0; i < bench->system_count && !souk_bench_interrupted(); i++)
+                run_one(bench, i, which, round);
+        uint64_t now = souk_bench_now_ns();
+        if (bench->quick && now + (now - last) > began + QUICK_S * UINT64_C(1000000000))
+            bench->rounds = round + 1; /* As many as fit. */
+        last = now;
+    }
+}
+
+/* What souk's checkouts add to its journal, if souk is among those measured. */
+static void
+weigh(struct bench *bench)
+{
+    bool wanted = false;
+    for (unsigned i = 0; i < bench->system_count; i++)
+        wanted |= strncmp(bench->systems[i].name, "souk-", 5) == 0;
+    for (unsigned which = 0; wanted && which < SKUS_COUNT && !souk_bench_interrupted(); which++) {
+        const struct souk_bench_journal plan = {
+            .program = bench->program, .base = bench->base, .skus = skus_of[which], .connections = bench->connections
+        };
+        if (souk_bench_journal_measure(&plan, &bench->journal_bytes[which]))
+            bench->failed = true;
+    }
 }
 
 /* The median of each figure, and the least and most of orders_per_s. False: no run of it succeeded. */
@@ -324,6 +373,32 @@ print_table(const struct bench *bench, FILE *out)
             fprintf(out, "\n");
         }
     }
+}
+
+/* The claims, in words. */
+static void
+print_claims(const struct bench *bench, FILE *out)
+{
+    static const struct {
+        const char *one, *other;
+    } claims[] = {
+        { "souk-http", "redis-always" },
+        { "souk-zmq", "redis-always-pipelined" },
+        { "souk-http", "postgresql" },
+    };
+    fprintf(out, "\n");
+    for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+        for (unsigned which = 0; which < SKUS_COUNT; which++) {
+            double one = rate_of(bench, claims[i].one, which), other = rate_of(bench, claims[i].other, which);
+            if (one > 0 && other > 0)
+                fprintf(out, "%s / %s, %u SKU%s: %.2f\n", claims[i].one, claims[i].other, skus_of[which],
+                        skus_of[which] == 1 ? "" : "s", one / other);
+        }
+    }
+    for (unsigned which = 0; which < SKUS_COUNT; which++)
+        if (bench->journal_bytes[which] > 0)
+            fprintf(out, "souk's journal, %u SKU%s: %.0f bytes per checkout (budget %d)\n", skus_of[which],
+                    skus_of[which] == 1 ? "" : "s", bench->journal_bytes[which], JOURNAL_BUDGET);
 }
 
 static void
@@ -412,7 +487,7 @@ parse(struct bench *bench, struct extras *extras, int argc, char **argv)
         bool good = true;
         switch (option) {
         case 'q':
-            bench->rounds = 3, bench->warmup_s = 0.5, bench->seconds = 3;
+            bench->quick = true, bench->rounds = 3, bench->warmup_s = 0.5, bench->seconds = 2;
             break;
         case 'j':
             bench->json = true;
@@ -464,7 +539,8 @@ parse(struct bench *bench, struct extras *extras, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    static struct bench bench = { .rounds = 5, .connections = 64, .warmup_s = 2, .seconds = 8, .program = "souk" };
+    static struct bench bench = { .rounds = 5, .connections = 64, .warmup_s = 2, .seconds = 8 };
+    char room[SOUK_BENCH_PATH_MAX + 16];
     struct extras extras = { .count = 0 };
     if (parse(&bench, &extras, argc, argv)) {
         fputs(help, stderr);
@@ -475,6 +551,7 @@ main(int argc, char **argv)
     if (!bench.base || !*bench.base)
         bench.base = "/var/tmp";
     souk_bench_own_folder(bench.folder, sizeof bench.folder);
+    bench.program = souk_bench_program(bench.program, room, sizeof room);
     for (size_t i = 0; i < sizeof known_systems / sizeof known_systems[0]; i++)
         add_system(&bench, &known_systems[i]);
     for (unsigned i = 0; i < extras.count; i++)
@@ -484,15 +561,15 @@ main(int argc, char **argv)
         return 64;
     }
     souk_bench_signals();
-    for (unsigned round = 0; round < bench.rounds && !souk_bench_interrupted(); round++)
-        for (unsigned which = 0; which < SKUS_COUNT; which++)
-            for (unsigned i = 0; i < bench.system_count && !souk_bench_interrupted(); i++)
-                run_one(&bench, i, which, round);
+    bench.began_ns = souk_bench_now_ns();
+    weigh(&bench);
+    run_all(&bench);
     if (souk_bench_interrupted()) {
         fprintf(stderr, "bench: interrupted\n");
         return 130;
     }
     print_table(&bench, stdout);
+    print_claims(&bench, stdout);
     if (bench.json)
         print_json(&bench);
     return bench.failed ? 1 : 0;

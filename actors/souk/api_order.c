@@ -3,8 +3,8 @@
  *
  * An order is placed and at once asked about: both messages go to one actor, so the question is answered when what was
  * placed is settled. Whether to place it at all is decided before: not while the sale is known to be sold out, not for
- * a sale that doesn't exist, not by card without a provider. But an order that was placed before has its answer whatever
- * the door thinks, so before it is turned away it is asked whether it is a repeat, which leaves no trace. */
+ * a sale that doesn't exist, not by card without a provider. But an order that was placed before has its answer
+ * whatever the door thinks, so before one is turned away it is asked whether it is a repeat, which leaves no trace. */
 #include "api_inside.h"
 
 #include "base/clocktext.h"

@@ -49,7 +49,8 @@ api_webhook_post(struct api_call *call)
     }
     const struct payment_notify command = {
         .intent = event.intent, .status = event.status, .amount = event.amount,
-        .amount_received = event.amount_received, .amount_refunded = event.amount_refunded, .decline_code = event.decline_code,
+        .amount_received = event.amount_received, .amount_refunded = event.amount_refunded,
+        .decline_code = event.decline_code,
         .has_decline_code = event.decline_code.length > 0,
     };
     (void)api_ask(call, 0, souk_ref(payment, order), &payment_notify_command, &command, API_WITHIN_MS, notified);

@@ -23,9 +23,9 @@ struct check_sale {
 
 struct check_stock {
     souk_key key, sale;
-    uint64_t opened, free, held, sold, returned; /* Units; sold counts those that were given back later, too. */
+    int64_t opened, free, held, sold, returned; /* Units; sold counts those that were given back later, too. */
+    int64_t freest;        /* The fewest that were ever free. */
     uint64_t hold_ms;
-    uint64_t freest;       /* The fewest that were ever free. */
     uint32_t first, last;  /* Its live holds in the order of their making. */
     uint32_t number;       /* The last one that arrived. */
     uint32_t turned_units; /* The fewest units that were refused since units were last freed; 0: none were. */
@@ -35,9 +35,8 @@ struct check_stock {
 };
 
 struct check_quota {
-    souk_key key;
+    souk_key key, sale;
     uint32_t limit, held, confirmed;
-    uint32_t sale;  /* index + 1 */
     uint32_t taken; /* Units that the stock holds for this customer or has sold to him. */
 };
 
@@ -62,7 +61,8 @@ struct check_order {
     uint32_t held, sold;                 /* Units of it at the stock. */
     uint32_t quota_held, quota_confirmed;
     uint32_t asked[2];                   /* The last ask of the order and of its payment. */
-    int32_t pending;                     /* Messages about it and asks of it that are under way. */
+    int32_t pending;                     /* Messages about it and asks of it that are under way, ... */
+    int32_t alarms;                      /* ... of them, alarms. */
     uint32_t called[4];                  /* The number of each operation's last call. */
     uint8_t state, reason, method, payment;
     bool placed, authorised, gave_up, was_cancelled;

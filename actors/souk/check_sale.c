@@ -4,19 +4,12 @@
 #include "check_model.h"
 
 #include "account.h"
+#include "money.h"
 #include "quota.h"
 #include "sale.h"
 #include "stock.h"
 
-#include <inttypes.h>
-
 #define U64(number) ((unsigned long long)(number))
-
-static bool
-fewer_or_none(uint32_t a, uint32_t b)
-{
-    return !b || a < b;
-}
 
 static souk_key
 text_key(const struct check *c, struct souk_text text)
@@ -39,8 +32,7 @@ sale_was_opened(struct check *c, const struct sale_opened *e)
     sale->limit = e->limit_per_customer;
     sale->hold_ms = e->hold_ms;
     sale->stock = e->stock;
-    sale->currency = e->currency.length == 3 ? (uint32_t)(uint8_t)e->currency.at[0] << 16
-                     | (uint32_t)(uint8_t)e->currency.at[1] << 8 | (uint8_t)e->currency.at[2] : 0;
+    sale->currency = money_pack(e->currency);
 }
 
 bool
@@ -121,8 +113,8 @@ free_hold(struct check *c, struct check_stock *stock, struct check_hold *hold, e
 static void
 balanced(struct check *c, const struct check_stock *stock)
 {
-    if (stock->opened + stock->returned == stock->free + stock->held + stock->sold
-        && (int64_t)(stock->free | stock->held | stock->sold) >= 0) return;
+    bool even = stock->opened + stock->returned == stock->free + stock->held + stock->sold;
+    if (even && stock->free >= 0 && stock->held >= 0 && stock->sold >= stock->returned) return;
     souk_check_fail(c, 1, c->actor, "%lld free + %lld held + %lld sold are not %lld opened + %lld returned",
                     (long long)stock->free, (long long)stock->held, (long long)stock->sold, (long long)stock->opened,
                     (long long)stock->returned);
@@ -163,7 +155,8 @@ reservable(struct check *c, const struct check_stock *stock, const struct check_
     const struct check_order *order = check_order_at(c, hold->order);
     if (hold->state) souk_check_fail(c, 7, c->actor, "a reservation was made that had been %s", before[hold->state]);
     if (e->units > stock->free)
-        souk_check_fail(c, 1, c->actor, "oversold: %u units were reserved where %llu were free", e->units, U64(stock->free));
+        souk_check_fail(c, 1, c->actor, "oversold: %u units were reserved where %lld were free", e->units,
+                        (long long)stock->free);
     if (stock->turned_units && stock->turned_number < e->number && stock->turned_units <= e->units)
         souk_check_fail(c, 6, c->actor, "number %u was refused %u units, number %u then got %u", stock->turned_number,
                         stock->turned_units, e->number, e->units);
@@ -212,9 +205,9 @@ stock_turned(struct check *c, struct check_stock *stock, const struct stock_turn
 {
     arrived(c, stock, e->number);
     if (e->units <= stock->free)
-        souk_check_fail(c, 6, c->actor, "number %u was refused %u units while %llu were free", e->number, e->units,
-                        U64(stock->free));
-    if (!fewer_or_none(e->units, stock->turned_units)) return;
+        souk_check_fail(c, 6, c->actor, "number %u was refused %u units while %lld were free", e->number, e->units,
+                        (long long)stock->free);
+    if (stock->turned_units && e->units >= stock->turned_units) return;
     stock->turned_units = e->units;
     stock->turned_number = e->number;
 }
@@ -333,7 +326,7 @@ quota_was_held(struct check *c, struct check_quota *quota, const struct quota_he
 {
     struct check_hold *hold = souk_check_table_put(&c->holds, c->heap, e->reservation);
     struct check_order *order = check_order_at(c, hold->order);
-    const struct check_sale *sale = quota->sale ? souk_check_table_at(&c->sales, quota->sale - 1) : NULL;
+    const struct check_sale *sale = souk_check_table_find(&c->sales, quota->sale);
     if (e->has_limit) quota->limit = e->limit;
     if (sale && quota->limit != sale->limit)
         souk_check_fail(c, 4, c->actor, "held against a limit of %u, its sale has %u", quota->limit, sale->limit);

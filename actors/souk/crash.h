@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/crash.h -- `souk crash`: the node is killed in the middle of a rush, again and again, and nothing may be lost. */
+/* souk/crash.h -- `souk crash`: the node is killed in the middle of a rush, again and again, and nothing may be lost.
+ * */
 #ifndef SOUK_CRASH_H
 #define SOUK_CRASH_H
 

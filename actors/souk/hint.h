@@ -2,9 +2,9 @@
 /* souk/hint.h -- what a worker's gateway knows of sales without asking: that a sale exists, and that it is sold out.
  *
  * While a sale has no free unit, orders for it are refused at the door, so that a million losing buyers make no actor
- * and no journal (R11). A word "sold out" counts for SOUK_HINT_FRESH_MS from when it was asked for; after that the first
- * order to come makes the gateway look at the stock again, and waits for what it says with all that come meanwhile. So
- * units that came back are for sale again at once. All of it belongs to the worker's thread. */
+ * and no journal (R11). A word "sold out" counts for SOUK_HINT_FRESH_MS from when it was asked for; after that the
+ * first order to come makes the gateway look at the stock again, and waits for what it says with all that come
+ * meanwhile. So units that came back are for sale again at once. All of it belongs to the worker's thread. */
 #ifndef SOUK_HINT_H
 #define SOUK_HINT_H
 

@@ -3,10 +3,10 @@
  *
  * `souk load` drives it alone, `souk sale` and `souk crash` around children of theirs. All of it is for one thread.
  *
- * A buyer is one order: a customer, an idempotency key, a sale. He asks until he has a definite answer: the same request
- * under the same key whenever the connection breaks, the time runs out or the node is overloaded; after a 202 he looks
- * at the order until it is settled. Told "sold out" while units are still held, he comes back, until the sale says that
- * none is. Latencies count from the moment when he meant to ask, whatever kept him from it. */
+ * A buyer is one order: a customer, an idempotency key, a sale. He asks until he has a definite answer: the same
+ * request under the same key whenever the connection breaks, the time runs out or the node is overloaded; after a 202
+ * he looks at the order until it is settled. Told "sold out" while units are still held, he comes back, until the
+ * sale says that none is. Latencies count from the moment when he meant to ask, whatever kept him from it. */
 #ifndef SOUK_LOAD_H
 #define SOUK_LOAD_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/load_bench.h -- the checkouts of `bench checkout`: every order by a new customer with credit, stock without end.
  *
- * Giving the credit is not timed. How many customers are needed is not known before it is known how fast the node is: so
- * the warm-up runs in pieces, each with the customers that the one before suggests, and the timed part gets a third more
- * than the last rate asks for. */
+ * Giving the credit is not timed. How many customers are needed is not known before it is known how fast the node is:
+ * so the warm-up runs in pieces, each with the customers that the one before suggests, and the timed part gets a
+ * third more than the last rate asks for. */
 #ifndef SOUK_LOAD_BENCH_H
 #define SOUK_LOAD_BENCH_H
 
@@ -19,8 +19,8 @@ struct load_bench_rig {
 
 /* Fills in what the mix says: price, credit, limit, stock. */
 void souk_load_bench_plan(struct load_plan *plan);
-/* Warms up and measures; the sales are open. `out` gets the timed part. SOUK_ERR_CLOSED: interrupted. SOUK_ERR_USAGE: the
- * customers ran out before half of the time. */
+/* Warms up and measures; the sales are open. `out` gets the timed part. SOUK_ERR_CLOSED: interrupted. SOUK_ERR_USAGE:
+ * the customers ran out before half of the time. */
 souk_err souk_load_bench(const struct load_bench_rig *rig, double warmup_s, double seconds,
                          struct load_tally *out) SOUK_MUST_CHECK;
 

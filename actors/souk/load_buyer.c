@@ -24,9 +24,20 @@
 /* ---- ends ---- */
 
 static void
+end_trouble(struct load_buyer *buyer)
+{
+    if (buyer->trouble_ns == 0)
+        return;
+    buyer->trouble_ns = 0;
+    buyer->tries = 0;
+    buyer->load->troubled--;
+}
+
+static void
 fail(struct load_buyer *buyer, const char *why, unsigned status)
 {
     struct load_tally *tally = &buyer->load->tally;
+    end_trouble(buyer);
     if (tally->errors++ == 0)
         snprintf(tally->error, sizeof tally->error, "%s (buyer %" PRIu64 ", status %u)", why, buyer->number, status);
     souk_load_through(buyer);
@@ -59,6 +70,7 @@ trouble(struct load_buyer *buyer, uint64_t now_ns, uint64_t delay_ns, unsigned s
     if (buyer->trouble_ns == 0) {
         buyer->trouble_ns = now_ns;
         buyer->tries = 0;
+        load->troubled++;
     }
     if (now_ns - buyer->trouble_ns > load->plan.patience_s * SECOND) {
         fail(buyer, "no definite answer for too long", status);
@@ -246,9 +258,7 @@ answered(void *arg, const struct souk_httpclient_answer *answer)
         trouble(buyer, now, retry_after(answer), answer->status);
     } else {
         load->tally.answers++;
-        if (buyer->trouble_ns > 0)
-            buyer->tries = 0;
-        buyer->trouble_ns = 0;
+        end_trouble(buyer);
         if (buyer->step == LOAD_ORDER) {
             ordered(buyer, answer, now);
         } else if (buyer->step == LOAD_LOOK) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/load_engine.c -- the loop of the load generator: who comes when, who waits for what, who gets a connection.
  *
- * Buyers who wait for a time are in a heap, ordered by it; those who wait for a connection in a queue, which goes before
- * new arrivals. An open loop's arrivals have their times by the rate alone: when no connection is free they are late,
- * and their latency says so.
+ * Buyers who wait for a time are in a heap, ordered by it; those who wait for a connection in a queue, which goes
+ * before new arrivals. An open loop's arrivals have their times by the rate alone: when no connection is free they
+ * are late, and their latency says so.
  *
  * Invariant: tally.under_way buyers are each in the heap, in the queue, or a request of the client. */
 #include "load_inside.h"
@@ -180,6 +180,14 @@ souk_load_through(struct load_buyer *buyer)
     load->idle = buyer;
 }
 
+/* In a closed loop a buyer who repeats himself keeps his place, or a node that is down would make buyers without end.
+ * */
+static bool
+may_come(const souk_load *load)
+{
+    return load->plan.rate > 0 || souk_httpclient_free(load->client) > load->troubled;
+}
+
 void
 souk_load_pump(souk_load *load, uint64_t now_ns)
 {
@@ -194,7 +202,7 @@ souk_load_pump(souk_load *load, uint64_t now_ns)
         struct load_buyer *buyer = load->ready;
         if (buyer)
             load->ready = buyer->next;
-        else if (!(buyer = arrive(load, now_ns)))
+        else if (!may_come(load) || !(buyer = arrive(load, now_ns)))
             return;
         souk_load_buyer_ask(buyer, now_ns);
     }
@@ -215,7 +223,7 @@ turn(souk_load *load)
     uint64_t now = souk_process_now_ns(), until = earlier(now + 20 * MS, load->step_ns);
     if (load->heap_count > 0)
         until = earlier(until, load->heap[0]->due_ns);
-    if (souk_httpclient_free(load->client) > 0)
+    if (souk_httpclient_free(load->client) > 0 && may_come(load))
         until = earlier(until, next_arrival(load, now));
     (void)souk_loop_poll(load->loop, until > now ? until - now : 0);
     now = souk_process_now_ns();

@@ -73,7 +73,7 @@ struct souk_load {
     uint64_t next_number, prepaid; /* Of buyers; customers of numbers below `prepaid` have their credit. */
     uint64_t came, end_ns;         /* In this run. */
     bool enough, fault;
-    uint64_t waiting;
+    uint64_t waiting, troubled; /* Buyers who wait to come back; who repeat themselves. */
 
     struct load_buyer **heap, *ready, *ready_last, *idle;
     uint32_t heap_count, heap_capacity;
@@ -96,8 +96,8 @@ void souk_load_through(struct load_buyer *buyer);
 void souk_load_pump(souk_load *load, uint64_t now_ns);
 /* `delay_ns`, give or take half of it. */
 uint64_t souk_load_jitter(souk_load *load, uint64_t delay_ns);
-/* Those who wait for this sale go on: when none is left all who were refused before we looked, else as many as there are
- * units for. */
+/* Those who wait for this sale go on: when none is left all who were refused before we looked, else as many as there
+ * are units for. */
 void souk_load_call_back(struct load_watch *watch, bool none, uint64_t now_ns);
 
 /* ---- load_buyer.c ---- */

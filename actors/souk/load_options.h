@@ -25,8 +25,8 @@ struct load_option {
     const char *shown, *help;
 };
 
-/* Reads a command line by a table that ends with name NULL. SOUK_OPTIONS_GO_ON, or the exit status. The memory is behind
- * the texts. */
+/* Reads a command line by a table that ends with name NULL. SOUK_OPTIONS_GO_ON, or the exit status. The memory is
+ * behind the texts. */
 int souk_load_options(struct souk_options_memory *memory, const struct souk_options_words *words,
                       const struct load_option *options, int argc, char **argv);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/load_zmq.c -- the load generator's ZeroMQ half, for the bench.
  *
- * A request's id is twice the place of its order, plus one for the question; the place says when it began and whether it
- * was refused. A place is free again when the question is answered.
+ * A request's id is twice the place of its order, plus one for the question; the place says when it began and whether
+ * it was refused. A place is free again when the question is answered.
  *
  * Invariant: under_way places are taken; every one of them has a question in the client or at the node. */
 #include "load_zmq.h"
@@ -117,6 +117,8 @@ take(void *arg, const struct souk_client_answer *answer)
     }
     struct place *place = &zmq->places[index];
     zmq->heard_ns = souk_process_now_ns();
+    if (zmq->tally)
+        zmq->tally->answers++;
     if (answer->ending != SOUK_DONE)
         complain(zmq, answer->id % 2 ? "an order cannot be seen" : "refused", answer);
     if (zmq->tally && answer->id % 2 == 0)
@@ -125,8 +127,10 @@ take(void *arg, const struct souk_client_answer *answer)
         if (!paid(answer))
             complain(zmq, "an order was not paid", answer);
         zmq->tally->orders++;
+        zmq->tally->units += zmq->names->plan.units_per_order;
         zmq->tally->last_sold_ns = zmq->heard_ns;
         souk_histogram_record(&zmq->tally->answered, zmq->heard_ns - place->began_ns);
+        souk_histogram_record(&zmq->tally->bought, zmq->heard_ns - place->began_ns);
     }
     zmq->free[zmq->free_count++] = (uint32_t)index;
 }

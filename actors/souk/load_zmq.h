@@ -10,7 +10,8 @@
 
 struct load_zmq;
 
-/* Opens it; names are those of souk_load_open() with the same plan. SOUK_ERR_USAGE: no such endpoint. SOUK_ERR_MEMORY. */
+/* Opens it; names are those of souk_load_open() with the same plan. SOUK_ERR_USAGE: no such endpoint.
+ * SOUK_ERR_MEMORY. */
 souk_err souk_load_zmq_open(struct load_zmq **out, const struct load_plan *plan, const char *endpoint,
                             unsigned in_flight) SOUK_MUST_CHECK;
 /* NULL is allowed. */

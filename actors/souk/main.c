@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/main.c -- the program: finds the subcommand and hands over. Every subcommand explains itself with --help and ends
- * with a status of sysexits.h. */
+/* souk/main.c -- the program: finds the subcommand and hands over. Every subcommand explains itself with --help and
+ * ends with a status of sysexits.h. */
 #include "ask.h"
 #include "crash.h"
 #include "load.h"

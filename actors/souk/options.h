@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/options.h -- what a subcommand can be told, as a table: read from the command line, the environment and a file.
  *
- * A flag of the command line wins over the environment (SOUK_ and the flag's name: --ready-file is SOUK_READY_FILE), that
- * over the YAML file which the flag named "config" gives, and that over the table's default. An empty variable counts as
- * unset. For the main thread, before others start. */
+ * A flag of the command line wins over the environment (SOUK_ and the flag's name: --ready-file is SOUK_READY_FILE),
+ * that over the YAML file which the flag named "config" gives, and that over the table's default. An empty variable
+ * counts as unset. For the main thread, before others start. */
 #ifndef SOUK_OPTIONS_H
 #define SOUK_OPTIONS_H
 

@@ -66,6 +66,24 @@ souk_process_now_ns(void)
 
 /* ---- starting ---- */
 
+void
+souk_process_forget_options(void)
+{
+    for (char **at = environ; at && *at;) {
+        const char *equals = strchr(*at, '=');
+        char name[64];
+        size_t length = equals ? (size_t)(equals - *at) : 0;
+        if (strncmp(*at, "SOUK_", 5) != 0 || length == 0 || length >= sizeof name) {
+            at++;
+            continue;
+        }
+        memcpy(name, *at, length);
+        name[length] = '\0';
+        if (unsetenv(name) != 0) /* It moves the others up. */
+            at++;
+    }
+}
+
 /* Between fork and exec: only what is async-signal-safe. */
 static _Noreturn void
 become(const char *const *argv, int in, int out, int err, pid_t parent)

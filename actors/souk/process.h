@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/process.h -- child processes of a rehearsal: this same program under another subcommand, and the signals that end
- * it all. For one thread.
+/* souk/process.h -- child processes of a rehearsal: this same program under another subcommand, and the signals that
+ * end it all. For one thread.
  *
  * A child gets a process group of its own, so that ^C reaches us alone and we end it in an orderly manner, and is told
- * to end when its parent dies, so that nothing stays behind. A process id is signalled only while we hold it unreaped. */
+ * to end when its parent dies, so that nothing stays behind. A process id is signalled only while we hold it
+ * unreaped. */
 #ifndef SOUK_PROCESS_H
 #define SOUK_PROCESS_H
 
@@ -19,6 +20,9 @@ void souk_process_sleep_ms(unsigned ms);
 /* The monotonic clock, in nanoseconds. */
 uint64_t souk_process_now_ns(void);
 
+/* Forgets our options' variables (SOUK_...), so that children do what their command lines say. */
+void souk_process_forget_options(void);
+
 /* A child. All zeros: none. */
 struct souk_child {
     pid_t pid; /* 0: none, or it was waited for. */
@@ -27,7 +31,8 @@ struct souk_child {
 };
 
 /* Starts /proc/self/exe with these arguments (argv[0] is by custom "souk"; NULL at the end). Its output and errors are
- * appended to the file `log`; with `capture` its output comes to us instead. SOUK_ERR_IO: it couldn't; errno says why. */
+ * appended to the file `log`; with `capture` its output comes to us instead. SOUK_ERR_IO: it couldn't; errno says
+ * why. */
 souk_err souk_child_start(struct souk_child *child, const char *const *argv, const char *log,
                           bool capture) SOUK_MUST_CHECK;
 /* Waits for its end; *status is as waitpid gives it. SOUK_ERR_LATE: it still runs. A signal to us does not end it. */

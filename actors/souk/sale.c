@@ -126,7 +126,7 @@ sale_run(struct asked *asked, struct load_tally *tally)
     }
     report.ended_well = souk_stage_stop(&stage) == SOUK_OK;
     souk_stage_check(&stage, true, &verdict);
-    report.data_bytes = souk_stage_data_bytes(&stage);
+    report.journal_bytes = souk_stage_journal_bytes(&stage);
     souk_sale_print(&report);
     if (asked->json)
         souk_sale_print_json(&report);

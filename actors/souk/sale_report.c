@@ -163,9 +163,9 @@ souk_sale_print(const struct sale_report *report)
            souk_load_ms(&tally->answered, 0.5), souk_load_ms(&tally->answered, 0.99),
            souk_load_ms(&tally->answered, 0.999));
     print_checks(report);
-    printf("  on disk          %s bytes", grouped(report->data_bytes, a));
+    printf("  journal          %s bytes", grouped(report->journal_bytes, a));
     if (tally->orders > 0)
-        printf(", %s for each order", grouped(report->data_bytes / tally->orders, b));
+        printf(", %s for each order", grouped(report->journal_bytes / tally->orders, b));
     printf("\n  kept in          %s\n", report->stage->data);
     if (!report->ended_well)
         printf("  ENDED BADLY      see the logs in %s\n", report->stage->folder);
@@ -199,7 +199,7 @@ souk_sale_print_json(const struct sale_report *report)
         { "came_back", tally->came_back },
         { "seed", report->plan->seed },
         { "money_taken", report->totals.sold * (uint64_t)report->plan->price },
-        { "data_bytes", report->data_bytes },
+        { "journal_bytes", report->journal_bytes },
     };
     const struct { const char *name; double value; } figures[] = {
         { "orders_per_s", souk_load_rate(tally) },

@@ -156,6 +156,7 @@ souk_stage_open(struct stage *stage, const struct stage_plan *plan)
 {
     char note[64];
     *stage = (struct stage){ .plan = *plan };
+    souk_process_forget_options();
     int status = plan->data ? folders_chosen(stage) : folders_new(stage);
     if (status >= 0)
         return status;
@@ -182,10 +183,11 @@ count_entry(const char *path, const struct stat *about, int kind, struct FTW *pl
 }
 
 uint64_t
-souk_stage_data_bytes(const struct stage *stage)
+souk_stage_journal_bytes(const struct stage *stage)
 {
+    char path[STAGE_PATH + 32];
     bytes_found = 0;
-    return nftw(stage->data, count_entry, 16, FTW_PHYS | FTW_MOUNT) == 0 ? bytes_found : 0;
+    return nftw(path_in(stage->data, "journal", path), count_entry, 16, FTW_PHYS | FTW_MOUNT) == 0 ? bytes_found : 0;
 }
 
 /* ---- children ---- */

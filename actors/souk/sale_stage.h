@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/sale_stage.h -- where a rehearsal plays: a fresh data directory, a node on it, a simulated provider beside it, and
- * the checker afterwards. For `souk sale` and `souk crash`; one thread.
+/* souk/sale_stage.h -- where a rehearsal plays: a fresh data directory, a node on it, a simulated provider beside it,
+ * and the checker afterwards. For `souk sale` and `souk crash`; one thread.
  *
  * The node's data lie in one directory, everything else that is kept (ledger, acks, logs, keys) in another beside it:
  * FOLDER/data and FOLDER by default, else DIR and DIR.rush. */
@@ -52,8 +52,8 @@ souk_err souk_stage_node_ready(struct stage *stage) SOUK_MUST_CHECK;
 souk_err souk_stage_stop(struct stage *stage) SOUK_MUST_CHECK;
 /* Runs the checker on the data, which no node may use; with the acks, and the ledger when everything is settled. */
 void souk_stage_check(const struct stage *stage, bool settled, struct stage_verdict *verdict);
-/* Bytes that the data directory takes. */
-uint64_t souk_stage_data_bytes(const struct stage *stage);
+/* Bytes that the node's journal takes. */
+uint64_t souk_stage_journal_bytes(const struct stage *stage);
 /* Ends what still runs. What was written stays. */
 void souk_stage_close(struct stage *stage);
 /* Removes what was written, when the stage made it. */

@@ -59,9 +59,9 @@ static souk_node *volatile waiting_node; /* For the signal handler. */
 static const struct souk_options_words words = {
     "serve",
     "The node of a shop: takes orders over HTTP and from programs over ZeroMQ, until SIGTERM or SIGINT; then it lets\n"
-    "what is under way end, and ends with 0. Other ends: 64 it was told nonsense, 65 the data directory is damaged or of\n"
-    "another version, 69 an address is taken, 74 the disk failed, 75 another process uses the data directory, 78 the\n"
-    "configuration.\n",
+    "what is under way end, and ends with 0. Other ends: 64 it was told nonsense, 65 the data directory is damaged or\n"
+    "of another version, 69 an address is taken, 74 the disk failed, 75 another process uses the data directory, 78 the\n"
+    "configuration is wrong.\n",
 };
 
 static int

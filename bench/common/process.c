@@ -2,6 +2,7 @@
 /* bench/common/process.c -- directories, children and the machine, for the benches.
  *
  * Invariant: a process id is signalled only while we hold it unreaped, so that it can't be anybody else's. */
+#define _GNU_SOURCE
 #include "process.h"
 
 #include <arpa/inet.h>

@@ -70,7 +70,7 @@ void
 souk_prometheus_real(struct souk_prometheus *page, const char *labels, double value)
 {
     char digits[40];
-    snprintf(digits, sizeof digits, "%.9g", value);
+    snprintf(digits, sizeof digits, "%.15g", value);
     sample(page, labels, digits);
 }
 

@@ -134,12 +134,6 @@ souk_socket_bind(souk_socket *s, const char *endpoint, char *bound, size_t room)
     return SOUK_OK;
 }
 
-void
-souk_socket_unbind(souk_socket *s, const char *endpoint)
-{
-    zmq_unbind(s->socket, endpoint);
-}
-
 souk_err
 souk_socket_connect(souk_socket *s, const char *endpoint)
 {

@@ -49,8 +49,6 @@ void souk_socket_close(souk_socket **socket_p);
 /* Listens. `bound` gets the endpoint with its real port. SOUK_ERR_BUSY: in use; SOUK_ERR_TOO_LARGE: the path of an ipc
  * endpoint is too long; SOUK_ERR_USAGE: no such endpoint; SOUK_ERR_IO. */
 souk_err souk_socket_bind(souk_socket *socket, const char *endpoint, char *bound, size_t room) SOUK_MUST_CHECK;
-/* Stops listening; those who are connected stay. */
-void souk_socket_unbind(souk_socket *socket, const char *endpoint);
 /* Begins to connect, and goes on trying. SOUK_ERR_USAGE. */
 souk_err souk_socket_connect(souk_socket *socket, const char *endpoint) SOUK_MUST_CHECK;
 /* A descriptor that becomes readable when souk_socket_events() may have changed. It tells of changes only: what was

@@ -74,7 +74,7 @@ struct souk_wire {
     souk_guard *guard;
     struct souk_watch guard_watch, bell_watch;
     int bell[2];
-    bool guard_watched, bell_watched, rung, unbound;
+    bool guard_watched, bell_watched, rung;
     struct door doors[DOORS];
     unsigned doors_count;
     struct souk_frame frame;
@@ -469,11 +469,6 @@ tick(void *self, souk_worker *worker SOUK_UNUSED, unsigned number, uint64_t now_
     if (number) return;
     if (w->guard && ++w->ticks % KEYS_TICKS == 0 && souk_keys_load(&w->keys, w->clients))
         count_up(w, REJECTED, 1); /* No directory, or no memory: nobody new gets in; those who are connected stay. */
-    if (atomic_load_explicit(&w->draining, memory_order_relaxed) && !w->unbound) {
-        w->unbound = true;
-        for (unsigned i = 0; i < w->doors_count; i++)
-            souk_socket_unbind(w->doors[i].of_peers.socket, w->doors[i].endpoint);
-    }
     serve(w);
 }
 

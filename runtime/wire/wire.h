@@ -38,7 +38,8 @@ struct souk_guest souk_wire_guest(souk_wire *wire);
 const char *souk_wire_endpoint(const souk_wire *wire);
 /* The same for tcp; empty when it wasn't asked for. */
 const char *souk_wire_endpoint_tcp(const souk_wire *wire);
-/* From now on new requests are refused as souk_closed, and nobody new connects; answers under way still leave. Before
+/* From now on new requests are refused as souk_closed; answers under way still leave. (The sockets
+ * stay bound until the end: to unbind one would cut its connections.) Before
  * souk_node_drain(). Any thread. */
 void souk_wire_drain(souk_wire *wire);
 /* Frees it, when the node is closed. */

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders paid by card at a simulated provider: answers that come later, holds that end, webhooks."""
+import hashlib
+import hmac
+import json
+import time
+import unittest
+
+from serving import BUILT, WHY_NOT, Stage, until
+
+
+@unittest.skipUnless(BUILT, WHY_NOT)
+class QuickProvider(unittest.TestCase):
+    """A provider without faults."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = Stage(faults='')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stage.close()
+
+    def setUp(self):
+        self.client = self.stage.client()
+        self.addCleanup(self.client.close)
+
+    def hook(self, event, secret=Stage.SECRET, at=None):
+        body = json.dumps(event).encode()
+        at = int(time.time()) if at is None else at
+        digest = hmac.new(secret.encode(), f'{at}.'.encode() + body, hashlib.sha256).hexdigest()
+        return self.client.ask('POST', '/v1/webhooks/payment', body, stripe_signature=f't={at},v1={digest}')
+
+    def test_paid_and_declined(self):
+        self.client.open_sale('cards')
+        paid = self.client.order('cards', 'ann', 'k', token='tok_visa')
+        self.assertEqual((paid.status, paid.json['state'], paid.json['payment']), (201, 'paid', {'method': 'card'}), paid)
+        self.assertEqual(self.client.order('cards', 'ann', 'k', token='tok_visa').body, paid.body)
+        self.assertEqual(self.client.order('cards', 'ann', 'k', token='tok_other').problem, 'key-reused')
+        declined = self.client.order('cards', 'bob', 'k', token='tok_declined')
+        self.assertEqual((declined.status, declined.problem), (402, 'payment-declined'))
+        self.assertEqual(self.client.order('cards', 'bob', 'k', token='tok_declined').body, declined.body)
+        self.assertEqual(self.client.order('cards', 'eve', 'k', token='tok_requires_action').problem, 'payment-declined')
+        self.assertEqual({n: self.client.sale('cards')[n] for n in ('free', 'held', 'sold')}, {'free': 9, 'held': 0, 'sold': 1})
+
+    def test_webhooks(self):
+        event = {'id': 'evt_1', 'object': 'event', 'type': 'payment_intent.succeeded', 'data': {'object': {
+            'id': 'pi_1', 'object': 'payment_intent', 'status': 'succeeded', 'amount': 5, 'amount_received': 5,
+            'currency': 'eur', 'metadata': {'order': 'a' * 32}}}}
+        self.assertEqual(self.hook(event).status, 200)  # Of an order that we don't know: taken, so that it isn't repeated.
+        self.assertEqual(self.hook({'id': 'evt_2', 'object': 'event', 'type': 'customer.created',
+                                    'data': {'object': {'id': 'cus_1', 'object': 'customer'}}}).status, 200)
+        self.assertEqual(self.hook(event, secret='another').problem, 'bad-request')
+        self.assertEqual(self.hook(event, at=int(time.time()) - 3600).problem, 'bad-request')
+        self.assertEqual(self.client.ask('POST', '/v1/webhooks/payment', event).problem, 'bad-request')
+        self.assertEqual(self.client.get('/v1/webhooks/payment').headers['allow'], 'POST')
+
+
+@unittest.skipUnless(BUILT, WHY_NOT)
+class SlowProvider(unittest.TestCase):
+    """A provider that takes its time, so that holds can be seen."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = Stage(faults='slow=700', hooks=False)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stage.close()
+
+    def setUp(self):
+        self.client = self.stage.client()
+        self.addCleanup(self.client.close)
+
+    def test_later(self):
+        self.client.open_sale('later')
+        first = self.client.order('later', 'ann', 'k', token='tok_visa', prefer='wait=0')
+        self.assertEqual((first.status, first.json['state'] in ('placed', 'reserved')), (202, True), first)
+        where = first.headers['location']
+        self.assertEqual(where, f'/v1/orders/{first.json["order"]}')
+        self.assertEqual(first.headers['preference-applied'], 'wait=0')
+        self.assertTrue(until(lambda: self.client.get(where).json['state'] == 'reserved'))
+        self.assertEqual(self.client.get(where).json['total'], {'amount': 1999, 'currency': 'EUR'})
+        self.assertEqual(self.client.sale('later')['held'], 1)
+        began = time.monotonic()
+        second = self.client.order('later', 'ann', 'k', token='tok_visa', prefer='wait=20')  # It waits likewise.
+        self.assertEqual((second.status, second.json['state']), (201, 'paid'), second)
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual(self.client.order('later', 'ann', 'k', token='tok_visa').body, second.body)
+        self.assertEqual(self.client.get(where).json['state'], 'paid')
+
+    def test_units_come_back(self):
+        self.client.open_sale('back', 1)
+        self.client.credit('good')
+        held = self.client.order('back', 'bad', 'k', token='tok_declined', prefer='wait=0')
+        self.assertEqual(held.status, 202)
+        self.assertTrue(until(lambda: self.client.sale('back')['state'] == 'sold_out'))
+        self.assertEqual(self.client.order('back', 'good', 'k').problem, 'sold-out')
+        self.assertEqual(self.client.order('back', 'good', 'k').problem, 'sold-out')
+        self.assertTrue(until(lambda: self.client.sale('back')['state'] == 'open'))
+        self.assertEqual(self.client.order('back', 'good', 'k').status, 201)  # The same key, which sold-out didn't use up.
+        self.assertEqual(self.client.order('back', 'bad', 'k', token='tok_declined').problem, 'payment-declined')
+
+    def test_no_webhooks_without_a_secret(self):
+        self.assertEqual(self.client.ask('POST', '/v1/webhooks/payment', {}).problem, 'not-found')
+
+
+if __name__ == '__main__':
+    unittest.main()

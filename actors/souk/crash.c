@@ -25,8 +25,8 @@ enum { SETTLE_MS = 150000, RESTART_MAX_MS = 60000 };
 
 static const struct souk_options_words words = {
     .command = "crash",
-    .summary = "Kills the node with signal 9 at random moments of a rush, restarts it on the same data, and checks that\n"
-               "nothing that anybody was told is lost, nobody is charged twice, and no unit is sold twice.\n",
+    .summary = "Kills the node with signal 9 at random moments of a rush, restarts it on the same data, and checks\n"
+               "that nothing that anybody was told is lost, nobody is charged twice, and no unit is sold twice.\n",
 };
 
 struct asked {

@@ -18,8 +18,8 @@
 
 static const struct souk_options_words words = {
     .command = "load",
-    .summary = "A rush of buyers against a running node. It opens sales of its own, and gives credit to buyers who pay by it.\n"
-               "Exits with 0, or 1 when a buyer had no definite answer.\n",
+    .summary = "A rush of buyers against a running node. It opens sales of its own, and gives credit to buyers who\n"
+               "pay by it. Exits with 0, or 1 when a buyer had no definite answer.\n",
 };
 
 struct asked {
@@ -170,8 +170,8 @@ run(const struct asked *asked, struct load_tally *tally)
     souk_load *load = NULL;
     const struct load_plan *plan = &asked->plan;
     if (asked->zmq)
-        return souk_load_bench_zmq(plan, asked->zmq, plan->connections * asked->pipeline, asked->warmup_s, plan->seconds,
-                                   tally);
+        return souk_load_bench_zmq(plan, asked->zmq, plan->connections * asked->pipeline, asked->warmup_s,
+                                   plan->seconds, tally);
     souk_err err = souk_load_open(&load, plan);
     if (err) {
         fprintf(stderr, "souk load: cannot begin: %s%s%s\n", souk_err_text(err), err == SOUK_ERR_IO ? ": " : "",

@@ -21,7 +21,7 @@ struct load_plan {
     const char *host; /* "127.0.0.1" */
     uint16_t port;
     unsigned connections;     /* 64 */
-    double rate;              /* Buyers per second, come what may (open loop). 0: a connection that is free takes the next. */
+    double rate;              /* Buyers per second, come what may (open loop). 0: a free connection takes the next. */
     uint64_t buyers;          /* 0: without end. */
     double seconds;           /* New buyers come so long; 0: without end. */
     uint64_t customers;       /* They share so many customers; 0: each is one of his own. */

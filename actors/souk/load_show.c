@@ -41,7 +41,8 @@ draw(souk_load *load, uint64_t now_ns)
     char bar[BAR_MAX + 1], line[256];
     unsigned filled = (unsigned)(progress(load, now_ns) * BAR_MAX);
     uint64_t span = now_ns - load->shown_ns;
-    double rate = load->shown_ns > 0 && span > 0 ? (double)(tally->orders - load->shown_orders) * 1e9 / (double)span : 0;
+    bool first = load->shown_ns == 0 || span == 0;
+    double rate = first ? 0 : (double)(tally->orders - load->shown_orders) * 1e9 / (double)span;
     for (unsigned i = 0; i < BAR_MAX; i++)
         bar[i] = i < filled ? '#' : '.';
     bar[BAR_MAX] = '\0';

@@ -92,8 +92,8 @@ static void
 print_buyers(const struct load_tally *tally)
 {
     char a[32], b[32], c[32];
-    printf("  buyers           %s came: %s served, %s turned away", grouped(tally->buyers, a), grouped(tally->orders, b),
-           grouped(tally->refused, c));
+    printf("  buyers           %s came: %s served, %s turned away", grouped(tally->buyers, a),
+           grouped(tally->orders, b), grouped(tally->refused, c));
     const struct { const char *why; uint64_t count; } reasons[] = {
         { "sold out", tally->sold_out },           { "payment declined", tally->declined },
         { "not enough credit", tally->no_credit }, { "over the limit", tally->over_limit },

@@ -26,7 +26,8 @@ struct sale_report {
 
 /* Waits until nothing is held, at most within_ms, and sums up. SOUK_ERR_LATE: something is still held, or a sale
  * can't be seen; SOUK_ERR_CLOSED: interrupted. */
-souk_err souk_sale_settle(souk_load *load, unsigned skus, unsigned within_ms, struct sale_totals *totals) SOUK_MUST_CHECK;
+souk_err souk_sale_settle(souk_load *load, unsigned skus, unsigned within_ms,
+                          struct sale_totals *totals) SOUK_MUST_CHECK;
 /* Units that more buyers were told are theirs than there were. */
 uint64_t souk_sale_oversold(const struct sale_report *report);
 /* Whether all is well: the exit status is 0. */

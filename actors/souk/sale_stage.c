@@ -141,8 +141,8 @@ static int
 folders_new(struct stage *stage)
 {
     const char *base = getenv("TMPDIR");
-    int length = snprintf(stage->folder, sizeof stage->folder - 8, "%s/souk-%s-XXXXXX", base && *base ? base : "/var/tmp",
-                          stage->plan.word);
+    int length = snprintf(stage->folder, sizeof stage->folder - 8, "%s/souk-%s-XXXXXX",
+                          base && *base ? base : "/var/tmp", stage->plan.word);
     if (length < 0 || (size_t)length >= sizeof stage->folder - 8 || !mkdtemp(stage->folder))
         return complain(stage, EX_CANTCREAT, "cannot be made", stage->folder);
     snprintf(stage->data, sizeof stage->data, "%.*s/data", (int)length, stage->folder);

@@ -42,9 +42,9 @@ tail_swap(struct souk_mailbox *box, struct souk_message *last)
 void
 souk_mailbox_init(struct souk_mailbox *box)
 {
-    memset(&box->stub, 0, sizeof box->stub);
-    box->head = &box->stub;
-    atomic_init(&box->tail, &box->stub);
+    memset(box->stub, 0, sizeof box->stub);
+    box->head = souk_mailbox_stub(box);
+    atomic_init(&box->tail, souk_mailbox_stub(box));
 }
 
 void
@@ -58,7 +58,7 @@ struct souk_message *
 souk_mailbox_pop(struct souk_mailbox *box)
 {
     struct souk_message *head = box->head, *next = link_load(head);
-    if (head == &box->stub) {
+    if (head == souk_mailbox_stub(box)) {
         if (!next) return NULL;
         box->head = head = next;
         next = link_load(head);
@@ -69,7 +69,7 @@ souk_mailbox_pop(struct souk_mailbox *box)
     }
     /* The last message can be taken only with something behind it: put the stub back. */
     if (atomic_load_explicit(&box->tail, memory_order_acquire) != head) return NULL; /* A push is half done. */
-    souk_mailbox_push(box, &box->stub, &box->stub);
+    souk_mailbox_push(box, souk_mailbox_stub(box), souk_mailbox_stub(box));
     next = link_load(head);
     if (!next) return NULL;
     box->head = next;
@@ -79,7 +79,7 @@ souk_mailbox_pop(struct souk_mailbox *box)
 bool
 souk_mailbox_empty(struct souk_mailbox *box)
 {
-    return box->head == &box->stub && atomic_load(&box->tail) == &box->stub;
+    return box->head == souk_mailbox_stub(box) && atomic_load(&box->tail) == souk_mailbox_stub(box);
 }
 
 #ifdef SOUK_C11_ATOMICS

@@ -23,8 +23,15 @@
 struct souk_mailbox {
     _Alignas(64) _Atomic(struct souk_message *) tail; /* Pushers' side. */
     _Alignas(64) struct souk_message *head;           /* The owner's side. */
-    struct souk_message stub;
+    _Alignas(16) unsigned char stub[sizeof(struct souk_message)]; /* A message without a body. */
 };
+
+/* The stub, which is never handed out. Any thread may compare with it. */
+static inline struct souk_message *
+souk_mailbox_stub(struct souk_mailbox *box)
+{
+    return (struct souk_message *)(void *)box->stub;
+}
 
 /* Makes it empty. Before any other thread knows of it. */
 void souk_mailbox_init(struct souk_mailbox *box);

@@ -386,7 +386,7 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     struct souk_mailbox *box = &shard->mailbox;
     atomic_store(&shard->state, SOUK_SHARD_IDLE); /* Sequentially consistent: the holder's half of Dekker. */
     uint32_t idle = SOUK_SHARD_IDLE;
-    if (atomic_load(&box->tail) != &box->stub && /* Whoever has taken the shard since sees to it himself. */
+    if (atomic_load(&box->tail) != souk_mailbox_stub(box) && /* Whoever has taken the shard since sees to it himself. */
         atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED))
         souk_ready_put(w->ready, shard);
 }

@@ -77,7 +77,8 @@ values(void **state)
     assert_int_equal(told.number, 100);
     assert_true(told.flag);
     assert_int_equal(told.wait_ms, 300000);
-    assert_int_equal(READ("--flag=off", "--number", "1", "--number", "2", "--wait-ms=250", "--text=a=b"), SOUK_OPTIONS_GO_ON);
+    assert_int_equal(READ("--flag=off", "--number", "1", "--number", "2", "--wait-ms=250", "--text=a=b"),
+                     SOUK_OPTIONS_GO_ON);
     assert_false(told.flag);
     assert_int_equal(told.number, 2);
     assert_int_equal(told.wait_ms, 250);

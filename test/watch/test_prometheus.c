@@ -79,6 +79,8 @@ grows(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(families), cmocka_unit_test(histogram), cmocka_unit_test(grows) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(families), cmocka_unit_test(histogram), cmocka_unit_test(grows),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

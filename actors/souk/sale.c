@@ -18,8 +18,8 @@ enum { SETTLE_MS = 150000 };
 static const struct souk_options_words words = {
     .command = "sale",
     .summary = "A whole flash sale on a fresh data directory: starts a simulated payment provider and a node, opens\n"
-               "the sales, lets the buyers in over HTTP, stops everything, and has the checker prove what became of\n"
-               "it. Exits with 0 when every invariant holds and no buyer was told \"sold out\" while a unit was left.\n",
+               "the sales, lets the buyers in over HTTP, stops everything, and has the checker prove what became\n"
+               "of it. Exits with 0 when every invariant holds and nobody left without while a unit was left.\n",
 };
 
 struct asked {

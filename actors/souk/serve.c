@@ -60,8 +60,8 @@ static const struct souk_options_words words = {
     "serve",
     "The node of a shop: takes orders over HTTP and from programs over ZeroMQ, until SIGTERM or SIGINT; then it lets\n"
     "what is under way end, and ends with 0. Other ends: 64 it was told nonsense, 65 the data directory is damaged or\n"
-    "of another version, 69 an address is taken, 74 the disk failed, 75 another process uses the data directory, 78 the\n"
-    "configuration is wrong.\n",
+    "of another version, 69 an address is taken, 74 the disk failed, 75 another process uses the data directory,\n"
+    "78 the configuration is wrong.\n",
 };
 
 static int
@@ -363,7 +363,7 @@ run(struct service *v)
     struct sigaction action = { .sa_handler = on_signal };
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN) sigaction(SIGHUP, &action, NULL); /* Not under nohup. */
     signal(SIGPIPE, SIG_IGN);
     raise_limits();
     remove_stale(&v->set);

@@ -296,6 +296,18 @@ souk_sim_journal(souk_sim *sim)
     return sim->journal;
 }
 
+struct souk_vault *
+souk_sim_vault(souk_sim *sim)
+{
+    return sim->vault;
+}
+
+const struct souk_secret *
+souk_sim_secret(const souk_sim *sim)
+{
+    return &sim->secret;
+}
+
 struct souk_memory_store *
 souk_sim_store(souk_sim *sim)
 {

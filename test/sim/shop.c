@@ -9,6 +9,7 @@
 #include "payment.h"
 #include "provider_port.h"
 #include "sale.h"
+#include "souk/check.h"
 #include "stock.h"
 
 #include <stdarg.h>
@@ -54,7 +55,8 @@ struct shop {
     struct effect effects[INTENTS_MAX];
     struct pending pending[PENDING_MAX];
     struct late late[PENDING_MAX];
-    unsigned intents_count, effects_count, pending_count, late_count;
+    struct souk_check_effect ledger[INTENTS_MAX];
+    unsigned intents_count, effects_count, pending_count, late_count, ledger_count;
     uint64_t crashes_seen;
 };
 
@@ -111,6 +113,19 @@ answer_later(uint64_t ticket, unsigned intent, bool dead)
     p->due_ms = souk_sim_now_ms(shop->sim) + (dead ? 4000 : 1) + souk_sim_draw(shop->sim, percent(3) ? 20000 : 40);
 }
 
+/* What the provider's own books say happened. */
+static void
+book(const struct souk_port_call *call, unsigned intent, enum souk_check_op op, int64_t amount)
+{
+    char name[16];
+    struct souk_check_effect *e = &shop->ledger[shop->ledger_count++];
+    souk_assert(shop->ledger_count <= INTENTS_MAX);
+    *e = (struct souk_check_effect){ .intent = souk_sim_key_of(shop->sim, intent_name(intent, name)), .key = call->key,
+                                     .amount = amount, .op = op, .currency = "EUR" };
+    bool ok = address_read_name((struct souk_text){ shop->intents[intent].order, 32 }, &e->order);
+    souk_assert(ok);
+}
+
 static unsigned
 make_intent(const struct souk_port_call *call)
 {
@@ -121,6 +136,7 @@ make_intent(const struct souk_port_call *call)
     *i = (struct intent){ .key = call->key, .amount = a.amount };
     memcpy(i->order, a.order.at, 32);
     i->status = percent(shop->options->decline) ? PROVIDER_DECLINED : PROVIDER_REQUIRES_CAPTURE;
+    book(call, shop->intents_count, i->status == PROVIDER_DECLINED ? SOUK_CHECK_DECLINE : SOUK_CHECK_AUTHORISE, a.amount);
     return shop->intents_count++;
 }
 
@@ -143,16 +159,19 @@ take_effect(const struct souk_port_call *call)
         if (!intent || intent->status != PROVIDER_REQUIRES_CAPTURE || capture.amount > intent->amount) return -1u;
         intent->status = PROVIDER_SUCCEEDED;
         intent->received = capture.amount;
+        book(call, number, SOUK_CHECK_CAPTURE, capture.amount);
     } else if (souk_text_equal(call->operation, SOUK_TEXT("provider_cancel"))) {
         bool ok = decode(call->body, souk_layout_of_provider_cancel, &cancel);
         intent = ok ? intent_of(cancel.intent, &number) : NULL;
         if (!intent || intent->status != PROVIDER_REQUIRES_CAPTURE) return -1u;
         intent->status = PROVIDER_CANCELED;
+        book(call, number, SOUK_CHECK_CANCEL, intent->amount);
     } else {
         bool ok = decode(call->body, souk_layout_of_provider_refund, &refund);
         intent = ok ? intent_of(refund.intent, &number) : NULL;
         if (!intent || intent->refunded + refund.amount > intent->received) return -1u;
         intent->refunded += refund.amount;
+        book(call, number, SOUK_CHECK_REFUND, refund.amount);
     }
     souk_assert(shop->effects_count < INTENTS_MAX);
     shop->effects[shop->effects_count++] = (struct effect){ call->key, number };
@@ -468,6 +487,31 @@ check_money(void)
     }
 }
 
+/* The same checker that reads a real shop's journal. */
+static void
+check_journal(void)
+{
+    static struct souk_check_ack acks[BUYERS_MAX];
+    size_t count = 0;
+    for (unsigned i = 0; i < shop->options->buyers; i++) {
+        const struct buyer *b = &shop->buyers[i];
+        if (b->view.reason == ORDER_SOLD_OUT) continue; /* These buyers don't come back while units are held. */
+        acks[count++] = (struct souk_check_ack){ .order = b->ref.key, .sale = sim_sale_key(shop->sim, b->order.sale),
+                                           .status = b->view.state == ORDER_PAID ? 201 : 409,
+                                           .units = b->order.units };
+    }
+    struct souk_check_inputs inputs = { .effects = shop->ledger, .effects_count = shop->ledger_count, .has_ledger = true,
+                                        .acks = acks, .acks_count = count,
+                                        .vault = souk_sim_vault(shop->sim), .at_rest = true };
+    static struct souk_check_report report;
+    souk_err err = souk_check_run(souk_sim_journal(shop->sim), souk_sim_secret(shop->sim), &inputs, &report);
+    if (err) complain("the checker: %s", report.why);
+    for (unsigned n = 1; n <= SOUK_CHECK_INVARIANTS && !err; n++)
+        if (report.invariants[n])
+            complain("I%u, position %llu: %s", n, (unsigned long long)report.findings[n][0].position,
+                     report.findings[n][0].text);
+}
+
 void
 shop_run(const struct shop_options *options, struct shop_result *result, void (*at_end)(souk_sim *sim, void *arg),
          void *arg)
@@ -509,6 +553,7 @@ shop_run(const struct shop_options *options, struct shop_result *result, void (*
     }
     check_sales();
     check_money();
+    check_journal();
     struct souk_sim_counts counts = souk_sim_counts(shop->sim);
     result->steps = counts.steps;
     result->crashes = (unsigned)counts.crashes;

@@ -125,7 +125,8 @@ class Stage:
         self.data = os.path.join(self.directory, 'data')
         if faults is not None:
             key, secret = self.write('key', 'sk_test_1\n'), self.write('secret', self.SECRET + '\n')
-            provider = self.start('provider', 'provider', '--http', '127.0.0.1:0', *(['--faults', faults] if faults else []))
+            faulty = ('--faults', faults) if faults else ()
+            provider = self.start('provider', 'provider', '--http', '127.0.0.1:0', *faulty)
             words += ('--provider', f'http://{provider.http}', '--provider-key-file', key)
             words += ('--webhook-secret-file', secret) if hooks else ()
         self.words = words

@@ -36,7 +36,8 @@ class Metrics(unittest.TestCase):
     @unittest.skipUnless(shutil.which('promtool'), 'promtool (Debian package prometheus) is not installed')
     def test_promtool(self):
         page = self.client.get('/metrics').body
-        done = subprocess.run(['promtool', 'check', 'metrics'], input=page, capture_output=True, timeout=30, check=False)
+        done = subprocess.run(['promtool', 'check', 'metrics'], input=page, capture_output=True, timeout=30,
+                              check=False)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b'', b''))
 
     def test_counts(self):

@@ -84,7 +84,8 @@ class Settings(unittest.TestCase):
         self.assertEqual(node.http, c)
 
     def test_files_that_are_wrong(self):
-        for text, line, word in (('nonsense: 1\n', 1, 'nonsense'), ('http:\n  host: x\n', 2, 'http'), ('- http\n', 1, 'option'),
+        for text, line, word in (('nonsense: 1\n', 1, 'nonsense'), ('http:\n  host: x\n', 2, 'http'),
+                                 ('- http\n', 1, 'option'),
                                  ('workers: 1\nworkers: 1\n', 2, 'workers'), ('\nworkers: many\n', 2, 'workers'),
                                  ('workers: [1]\n', 1, 'workers'), ('workers: 1\n---\nworkers: 1\n', 2, 'document'),
                                  ('http: "\n', 1, 'YAML'), ('config: x\n', 1, 'config'), ('? [a]\n: 1\n', 1, 'key')):

@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import socket
+import struct
 import time
 import unittest
 
@@ -102,6 +104,28 @@ class SlowProvider(unittest.TestCase):
         self.assertTrue(until(lambda: self.client.sale('back')['state'] == 'open'))
         self.assertEqual(self.client.order('back', 'good', 'k').status, 201)  # Sold-out didn't use up its key.
         self.assertEqual(self.client.order('back', 'bad', 'k', token='tok_declined').problem, 'payment-declined')
+
+    def test_clients_that_leave(self):
+        self.client.open_sale('left')
+        host, port = self.stage.node.http.split(':')
+        for number in range(5):
+            with socket.create_connection((host, int(port))) as left:
+                payment = {'method': 'card', 'token': 'tok'}
+                body = json.dumps({'customer': f'left-{number}', 'units': 1, 'payment': payment}).encode()
+                left.sendall(b'POST /v1/sales/left/orders HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\n'
+                             + f'Prefer: wait=30\r\nContent-Length: {len(body)}\r\n\r\n'.encode() + body)
+                self.assertTrue(until(lambda n=number: self.client.sale('left')['free'] == 9 - n))
+                left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.assertTrue(until(lambda: self.count('souk_api_clients_gone_total') == 5))
+        self.assertTrue(until(lambda: self.count('souk_api_requests_in_flight') == 1))
+        self.assertTrue(until(lambda: self.client.sale('left')['sold'] == 5))  # They are sold all the same.
+        self.assertEqual(self.client.order('left', 'left-0', 'k', token='tok').status, 201)
+
+    def count(self, name):
+        for line in self.client.get('/metrics').body.decode().splitlines():
+            if line.startswith(name + ' '):
+                return float(line.split()[1])
+        return None
 
     def test_no_webhooks_without_a_secret(self):
         self.assertEqual(self.client.ask('POST', '/v1/webhooks/payment', {}).problem, 'not-found')

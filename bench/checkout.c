@@ -36,7 +36,8 @@ struct system {
     " --skus {skus} --connections {connections} --warmup {warmup} --seconds {seconds} --base {base} {pin}"
 #define SOUK_SERVE "{program} serve --http 127.0.0.1:0 --data {dir}/data --ready-file {ready}"
 #define SOUK_LOAD                                                                                                      \
-    "{program} load --bench --skus {skus} --connections {connections} --warmup {warmup} --seconds {seconds} --json {pin}"
+    "{program} load --bench --json --skus {skus} --connections {connections} --warmup {warmup}"                        \
+    " --seconds {seconds} {pin}"
 #define SOUK_CHECK "{program} check {dir}/data --json"
 
 static const struct system known_systems[] = {

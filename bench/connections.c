@@ -48,7 +48,7 @@ struct connections {
 static const char help[] =
     "usage: bench/run connections [--quick] [--json] [--busy N] [--idle N] [--rounds N] [--seconds S] [--pin]\n"
     "           [--base DIR] [--program SOUK]\n"
-    "Requests per second (GET of a sale) on 1,000 keep-alive connections, with 0 and with 10,000 idle ones beside them.\n"
+    "Requests per second (GET of a sale) on 1,000 keep-alive connections, with 0 and with 10,000 idle ones.\n"
     "  --quick    within a minute\n"
     "  --json     the last line is {\"busy\",\"idle\",\"requests_per_s_without\",\"requests_per_s_with\",\"loss\",\n"
     "             \"bytes_per_idle\"}\n"
@@ -76,7 +76,8 @@ answered(void *arg, const struct souk_httpclient_answer *answer)
     bench->under_way--;
     if (answer->fault || answer->status != 200) {
         if (bench->faults++ == 0)
-            fprintf(stderr, "bench: a busy connection got %s, status %u\n", souk_err_text(answer->fault), answer->status);
+            fprintf(stderr, "bench: a busy connection got %s, status %u\n", souk_err_text(answer->fault),
+                    answer->status);
         return;
     }
     bench->answers++;
@@ -143,7 +144,8 @@ static souk_err
 idle_open(struct connections *bench)
 {
     unsigned first = bench->addresses;
-    bench->addresses += (bench->idle + PER_ADDRESS - 1) / PER_ADDRESS; /* New ones: the last round's ports are in wait. */
+    /* New ones each time: the last round's ports are still in wait. */
+    bench->addresses += (bench->idle + PER_ADDRESS - 1) / PER_ADDRESS;
     while (bench->idle_count < bench->idle && !souk_bench_interrupted()) {
         int fd = idle_connect(bench, first + bench->idle_count / PER_ADDRESS);
         if (fd < 0) {
@@ -306,7 +308,7 @@ parse(struct connections *bench, int argc, char **argv)
         bool good = true;
         switch (option) {
         case 'q':
-            bench->rounds = 3, bench->warmup_s = 1, bench->seconds = 3;
+            bench->rounds = 5, bench->warmup_s = 1, bench->seconds = 2;
             break;
         case 'j':
             bench->json = true;
@@ -351,8 +353,8 @@ report(struct connections *bench)
     double with = souk_bench_median(bench->with, bench->rounds);
     double loss = 1 - with / without;
     double bytes = ((double)bench->resident_with - (double)bench->resident_without) / bench->idle;
-    printf("%u busy connections (GET of a sale): %.0f requests/s alone, %.0f beside %u idle ones: %.1f%% %s\n", bench->busy,
-           without, with, bench->idle, loss < 0 ? -loss * 100 : loss * 100, loss < 0 ? "gained" : "lost");
+    printf("%u busy connections (GET of a sale): %.0f requests/s alone, %.0f beside %u idle ones: %.1f%% %s\n",
+           bench->busy, without, with, bench->idle, loss < 0 ? -loss * 100 : loss * 100, loss < 0 ? "gained" : "lost");
     printf("%.0f bytes of the node's memory for each idle connection (the kernel's own are beside that)\n", bytes);
     if (bench->json)
         printf("{\"busy\":%u,\"idle\":%u,\"requests_per_s_without\":%.0f,\"requests_per_s_with\":%.0f,\"loss\":%.4f,"
@@ -364,7 +366,7 @@ int
 main(int argc, char **argv)
 {
     static struct connections bench = {
-        .busy = 1000, .idle = 10000, .rounds = 5, .warmup_s = 2, .seconds = 5, .node.child.out = -1
+        .busy = 1000, .idle = 10000, .rounds = 9, .warmup_s = 2, .seconds = 3, .node.child.out = -1
     };
     char room[SOUK_BENCH_PATH_MAX + 16];
     if (parse(&bench, argc, argv)) {

@@ -28,12 +28,14 @@ struct restart {
 };
 
 static const char help[] =
-    "usage: bench/run restart [--orders N] [--times T] [--json] [--base DIR] [--program SOUK]\n"
+    "usage: bench/run restart [--orders N] [--times T] [--quick] [--json] [--base DIR] [--program SOUK]\n"
     "Time from exec to the ready file, after kill -9 with N orders in the journal (100000), T times (5).\n"
-    "  --json     the last line is {\"orders\",\"ready_ms_median\",\"ready_ms_max\",\"after_sigterm_ms\",\"journal_bytes\"}\n"
+    "  --quick    three times\n"
+    "  --json     the last line is {\"orders\",\"ready_ms_median\",\"ready_ms_max\",\"after_sigterm_ms\",\n"
+    "             \"journal_bytes\"}\n"
     "  --base     where the data lies (TMPDIR, else /var/tmp)\n";
 
-/* Runs the commands words to success. */
+/* Runs a command to its end, which must be a success. */
 static souk_err
 complete(const char *const *argv, char *line, size_t size)
 {
@@ -54,9 +56,9 @@ fill(struct restart *restart)
     if (err)
         return err;
     snprintf(count, sizeof count, "%" PRIu64, restart->orders);
-    const char *const load[] = { restart->program, "load",    "--http",    restart->node.http, "--buyers",      count,
-                                 "--payment",      "credit",  "--limit",   "2",                "--units",       "100000000",
-                                 "--connections",  "64",      "--json",    NULL };
+    const char *const load[] = { restart->program, "load",   "--http",  restart->node.http, "--buyers", count,
+                                 "--payment",      "credit", "--limit", "2",                "--units",  "100000000",
+                                 "--connections",  "64",     "--json",  NULL };
     err = complete(load, line, sizeof line);
     if (!err && (!souk_bench_field_number(line, "orders", &orders) || orders < (double)restart->orders)) {
         fprintf(stderr, "bench: not every order was accepted: %s\n", line);
@@ -103,7 +105,8 @@ time_starts(struct restart *restart)
         if (err)
             break;
         restart->ready_ms[i] = restart->node.ready_ms;
-        fprintf(stderr, "start %u of %u after kill -9: ready in %.1f ms\n", i + 1, restart->times, restart->ready_ms[i]);
+        fprintf(stderr, "start %u of %u after kill -9: ready in %.1f ms\n", i + 1, restart->times,
+                restart->ready_ms[i]);
         if (i + 1 < restart->times) {
             souk_bench_node_kill(&restart->node);
             continue;

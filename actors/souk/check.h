@@ -60,9 +60,9 @@ struct souk_check_report {
     char why[SOUK_STORE_WHY]; /* With an error: what is wrong, in a sentence. */
 };
 
-/* Reads the whole journal and fills the report. The journal is left as it is, and may belong to a node that stands still
- * meanwhile. SOUK_OK, also when invariants are violated; SOUK_ERR_CORRUPT, SOUK_ERR_VERSION and the journal's own: it
- * cannot be read, and report->why names the place. */
+/* Reads the whole journal and fills the report. The journal is left as it is, and may belong to a node that stands
+ * still meanwhile. SOUK_OK, also when invariants are violated; SOUK_ERR_CORRUPT, SOUK_ERR_VERSION and the journal's
+ * own: it cannot be read, and report->why names the place. */
 souk_err souk_check_run(souk_journal *journal, const struct souk_secret *secret,
                         const struct souk_check_inputs *inputs, struct souk_check_report *report) SOUK_MUST_CHECK;
 
@@ -74,8 +74,8 @@ souk_err souk_check_read_ledger(const char *path, const struct souk_secret *secr
 souk_err souk_check_read_acks(const char *path, const struct souk_secret *secret, struct souk_check_ack **out,
                               size_t *count, char *why, size_t why_size) SOUK_MUST_CHECK;
 
-/* `souk check`; argv[0] is the subcommand's name. 0: all invariants hold; 1: some are violated; 64: usage; 65: something
- * cannot be read; 75: a node runs on the directory. */
+/* `souk check`; argv[0] is the subcommand's name. 0: all invariants hold; 1: some are violated; 64: usage; 65:
+ * something cannot be read; 75: a node runs on the directory. */
 int souk_check_main(int argc, char **argv);
 
 #endif

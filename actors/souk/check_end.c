@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/check_end.c -- when the journal has been read: what is left, what the provider did (I2, I3, I5, I10), what buyers
- * were told (I9).
+/* souk/check_end.c -- when the journal has been read: what is left, what the provider did (I2, I3, I5, I10), what
+ * buyers were told (I9).
  *
  * A journal may end anywhere, because the node may have been killed anywhere. So what is under way, as unconsumed
  * messages and open asks show, is no violation: it will go on. It is one when nothing is left that could bring an order

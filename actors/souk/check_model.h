@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/check_model.h -- the checker's model of a flash sale: what it knows of each sale, stock, quota, order and message
- * while it reads the journal. For check_*.c alone.
+/* souk/check_model.h -- the checker's model of a flash sale: what it knows of each sale, stock, quota, order and
+ * message while it reads the journal. For check_*.c alone.
  *
- * check_read.c reads batches and keeps messages and asks (I7); check_sale.c follows sales, stocks and quotas, check_pay.c
- * orders, payments and accounts; check_end.c looks at what is left when the journal ends, and at the provider's books
- * and the acks. Records are found by key and refer to each other by index + 1, so that 0 is none. */
+ * check_read.c reads batches and keeps messages and asks (I7); check_sale.c follows sales, stocks and quotas,
+ * check_pay.c orders, payments and accounts; check_end.c looks at what is left when the journal ends, and at the
+ * provider's books and the acks. Records are found by key and refer to each other by index + 1, so that 0 is none. */
 #ifndef SOUK_CHECK_MODEL_H
 #define SOUK_CHECK_MODEL_H
 

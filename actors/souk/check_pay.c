@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/check_pay.c -- the model of orders, payments and accounts: nothing is charged twice (I2), for another price (I10),
- * or out of nothing (I5). Called for each event and message by check_read.c.
+/* souk/check_pay.c -- the model of orders, payments and accounts: nothing is charged twice (I2), for another price
+ * (I10), or out of nothing (I5). Called for each event and message by check_read.c.
  *
  * What an order says about others is checked when it says it: their events stand before its own in the journal, because
  * a batch comes after all that it depends on. */

@@ -13,8 +13,8 @@ struct souk_bench_journal {
     unsigned skus, connections;
 };
 
-/* Journal bytes per checkout, over HTTP, on fresh data: from the node's metrics before and after some thousand orders of
- * customers who had got their credit before. Errors after a message. */
+/* Journal bytes per checkout, over HTTP, on fresh data: from the node's metrics before and after some thousand orders
+ * of customers who had got their credit before. Errors after a message. */
 souk_err souk_bench_journal_measure(const struct souk_bench_journal *plan, double *bytes) SOUK_MUST_CHECK;
 
 #endif

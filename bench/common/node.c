@@ -57,7 +57,8 @@ souk_bench_node_start(struct souk_bench_node *node, const char *program, const s
     snprintf(data, sizeof data, "%s/data", dir->path);
     snprintf(ready, sizeof ready, "%s/ready", dir->path);
     snprintf(log, sizeof log, "%s/log", dir->path);
-    const char *const argv[] = { program, "serve", "--http", "127.0.0.1:0", "--data", data, "--ready-file", ready, NULL };
+    const char *const argv[] = { program,  "serve", "--http",       "127.0.0.1:0",
+                                 "--data", data,    "--ready-file", ready, NULL };
     const struct souk_bench_start start = { .argv = argv, .log = log, .pin = pin, .stop_signal = SIGTERM };
     *node = (struct souk_bench_node){ .child.out = -1 };
     if (unlink(ready) != 0 && errno != ENOENT)

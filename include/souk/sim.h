@@ -64,8 +64,8 @@ souk_worker *souk_sim_door(souk_sim *sim);
 /* What was counted: steps and crashes, and a hash of all that became durable, the same for the same seed. */
 struct souk_sim_counts { uint64_t steps, crashes, checkpoints, position, trace; };
 struct souk_sim_counts souk_sim_counts(const souk_sim *sim);
-/* For the checker: the journal, the vault and the secret that keys are hashed with; and the store under them, for faults.
- * The first two change with each crash. */
+/* For the checker: the journal, the vault and the secret that keys are hashed with; and the store under them, for
+ * faults. The first two change with each crash. */
 struct souk_journal *souk_sim_journal(souk_sim *sim);
 struct souk_vault *souk_sim_vault(souk_sim *sim);
 const struct souk_secret *souk_sim_secret(const souk_sim *sim);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/panic.h -- what a thread is doing, kept for the case that it breaks.
  *
- * A turn says whose it is (kind, key, journal position) by leaving a function that can tell, which costs two stores; the
- * simulator leaves its seed as a note. souk_panic() prints both. */
+ * A turn says whose it is (kind, key, journal position) by leaving a function that can tell, which costs two stores;
+ * the simulator leaves its seed as a note. souk_panic() prints both. */
 #ifndef SOUK_BASE_PANIC_H
 #define SOUK_BASE_PANIC_H
 

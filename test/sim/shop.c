@@ -136,7 +136,8 @@ make_intent(const struct souk_port_call *call)
     *i = (struct intent){ .key = call->key, .amount = a.amount };
     memcpy(i->order, a.order.at, 32);
     i->status = percent(shop->options->decline) ? PROVIDER_DECLINED : PROVIDER_REQUIRES_CAPTURE;
-    book(call, shop->intents_count, i->status == PROVIDER_DECLINED ? SOUK_CHECK_DECLINE : SOUK_CHECK_AUTHORISE, a.amount);
+    book(call, shop->intents_count, i->status == PROVIDER_DECLINED ? SOUK_CHECK_DECLINE : SOUK_CHECK_AUTHORISE,
+         a.amount);
     return shop->intents_count++;
 }
 
@@ -403,8 +404,12 @@ open_shop(void)
         char name[16];
         int n = snprintf(name, sizeof name, "sale-%u", s);
         struct souk_text sale = { name, (size_t)n };
-        struct sale_open open = { .sale = sale, .sku = SOUK_TEXT("console"), .units = shop->options->units,
-                                  .price = PRICE, .currency = SOUK_TEXT("EUR"), .limit_per_customer = shop->options->limit,
+        struct sale_open open = { .sale = sale,
+                                  .sku = SOUK_TEXT("console"),
+                                  .units = shop->options->units,
+                                  .price = PRICE,
+                                  .currency = SOUK_TEXT("EUR"),
+                                  .limit_per_customer = shop->options->limit,
                                   .hold_ms = 120000 };
         struct souk_reply reply = souk_sim_tell(sim, souk_ref(sale, sim_sale_key(sim, sale)), &sale_open_command, &open,
                                                 NULL, NULL);

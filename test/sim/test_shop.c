@@ -69,9 +69,18 @@ static void
 cards_under_crashes(void **state)
 {
     (void)state;
-    run_all((struct shop_options){ .seed = 4000, .sales = 2, .units = 15, .buyers = 40, .credit_percent = 30,
-                                   .decline = 10, .unknown_before = 5, .unknown_after = 10, .webhook_percent = 30, .limit = 2,
-                                   .crash_one_in = 150, .checkpoint_one_in = 300 });
+    run_all((struct shop_options){ .seed = 4000,
+                                   .sales = 2,
+                                   .units = 15,
+                                   .buyers = 40,
+                                   .credit_percent = 30,
+                                   .decline = 10,
+                                   .unknown_before = 5,
+                                   .unknown_after = 10,
+                                   .webhook_percent = 30,
+                                   .limit = 2,
+                                   .crash_one_in = 150,
+                                   .checkpoint_one_in = 300 });
 }
 
 int

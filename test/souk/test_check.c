@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/souk/test_check.c -- the checker finds each kind of violation in a journal made for it, and none in a right one. */
+/* test/souk/test_check.c -- the checker finds each kind of violation in a journal made for it, and none in a right
+ * one. */
 #include "check_story.h"
 
 #include "store/memory.h"

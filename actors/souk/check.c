@@ -60,8 +60,9 @@ souk_check_main(int argc, char **argv)
 {
     static const struct souk_options_words words = {
         .command = "check DATA",
-        .summary = "Proves the invariants of a flash sale from the journal in the data directory DATA, which no node may use\n"
-                   "meanwhile. Ends with 0 if all hold, 1 if any is violated, 65 if something cannot be read.\n",
+        .summary =
+            "Proves the invariants of a flash sale from the journal in the data directory DATA, which no node may\n"
+            "use meanwhile. Ends with 0 if all hold, 1 if any is violated, 65 if something cannot be read.\n",
     };
     const char *ledger = NULL, *acks = NULL;
     bool json = false;

@@ -19,7 +19,7 @@ enum souk_check_op {
     SOUK_CHECK_AUTHORISE = 1, SOUK_CHECK_CAPTURE, SOUK_CHECK_CANCEL, SOUK_CHECK_REFUND, SOUK_CHECK_DECLINE
 };
 struct souk_check_effect {
-    souk_key intent, key, order; /* The intent is hashed; the others are read from their names, or hashed if they are none. */
+    souk_key intent, key, order; /* The intent's is a hash, the others' their names', or a hash of what is no name. */
     int64_t amount;              /* Minor units. */
     uint32_t op;                 /* An enum souk_check_op. */
     char currency[4];

@@ -52,8 +52,8 @@ overdue(const struct check *c, uint64_t due_ms)
 static void
 end_of_messages(struct check *c)
 {
-    static const char *const classes[] = { [SOUK_TELL] = "a command", [SOUK_ASK] = "a question", [SOUK_OUTCOME] = "an answer",
-                                           [SOUK_WAKE] = "an alarm" };
+    static const char *const classes[] = { [SOUK_TELL] = "a command", [SOUK_ASK] = "a question",
+                                           [SOUK_OUTCOME] = "an answer", [SOUK_WAKE] = "an alarm" };
     c->report->outstanding = c->sent.count;
     for (uint32_t i = 0; i < c->sent.count; i++) {
         const struct check_sent *sent = souk_check_table_at(&c->sent, i);
@@ -119,8 +119,8 @@ end_of_paid(struct check *c, const struct check_order *order, souk_ref actor)
 {
     const struct check_sale *sale = souk_check_table_find(&c->sales, order->sale);
     if (order->sold != order->units || order->held)
-        souk_check_fail(c, 1, actor, "paid for %u units; the stock has %u sold and %u held for it", order->units, order->sold,
-                        order->held);
+        souk_check_fail(c, 1, actor, "paid for %u units; the stock has %u sold and %u held for it", order->units,
+                        order->sold, order->held);
     if (sale && sale->limit && (order->quota_confirmed != order->units || order->quota_held))
         souk_check_fail(c, 4, actor, "paid for %u units; the quota has %u", order->units, order->quota_confirmed);
     if (order->captured - order->refunded != order->total || order->credited)
@@ -149,7 +149,8 @@ end_of_orders(struct check *c)
     for (uint32_t i = 0; i < c->orders.count; i++) {
         const struct check_order *order = souk_check_table_at(&c->orders, i);
         souk_ref actor = { order_kind_number, order->key };
-        bool settled = order->state == ORDER_PAID || order->state == ORDER_CANCELLED || order->state == ORDER_NEEDS_REVIEW;
+        bool settled =
+            order->state == ORDER_PAID || order->state == ORDER_CANCELLED || order->state == ORDER_NEEDS_REVIEW;
         if (!order->placed) continue;
         r->orders++;
         r->paid += order->state == ORDER_PAID;
@@ -182,9 +183,10 @@ struct check_charge {
 static bool
 was_named(const struct check *c, const struct check_order *order, const struct souk_check_effect *effect)
 {
-    for (uint32_t n = 1; n <= order->called[effect->op - 1]; n++)
-        if (souk_key_equal(effect->key, souk_hash_pair(c->secret, order->key, (souk_key){ effect->op, n }))) return true;
-    return false;
+    bool named = false;
+    for (uint32_t n = 1; n <= order->called[effect->op - 1] && !named; n++)
+        named = souk_key_equal(effect->key, souk_hash_pair(c->secret, order->key, (souk_key){ effect->op, n }));
+    return named;
 }
 
 static void
@@ -230,7 +232,8 @@ compare_charge(struct check *c, const struct check_charge *charge)
     souk_ref actor = { payment_kind_number, charge->key };
     if (charge->live > 1) souk_check_fail(c, 2, actor, "the provider holds %u authorisations for it", charge->live);
     if (!order || !order->placed) {
-        if (charge->captured) souk_check_fail(c, 3, actor, "the provider captured %lld for no order", LL(charge->captured));
+        if (charge->captured)
+            souk_check_fail(c, 3, actor, "the provider captured %lld for no order", LL(charge->captured));
         return;
     }
     bool open = under_way(order) || (payment_open(order) && order->pending) || in_review(order);

@@ -170,8 +170,8 @@ read_file(struct lines *lines, souk_err (*take)(struct lines *lines, struct souk
 }
 
 souk_err
-souk_check_read_ledger(const char *path, const struct souk_secret *secret, struct souk_check_effect **out, size_t *count,
-                       char *why, size_t why_size)
+souk_check_read_ledger(const char *path, const struct souk_secret *secret, struct souk_check_effect **out,
+                       size_t *count, char *why, size_t why_size)
 {
     struct lines lines = { .path = path, .secret = secret, .size = sizeof **out, .why = why, .why_size = why_size };
     souk_err err = read_file(&lines, ledger_line);

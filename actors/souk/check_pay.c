@@ -64,7 +64,8 @@ was_reserved(struct check *c, struct check_order *order, const struct order_rese
     order->currency = money_pack(e->currency);
     if (!money_multiply(e->price, order->units, &order->total)) order->total = 0;
     if (!sale || sale->price != e->price || sale->currency != order->currency)
-        souk_check_fail(c, 10, c->actor, "the price is %lld, the sale's is %lld", LL(e->price), LL(sale ? sale->price : 0));
+        souk_check_fail(c, 10, c->actor, "the price is %lld, the sale's is %lld", LL(e->price),
+                        LL(sale ? sale->price : 0));
 }
 
 static void
@@ -95,7 +96,8 @@ static void
 order_goes(struct check *c, struct check_order *order, uint32_t tag)
 {
     bool from = order_ways[tag].from >> order->state & 1;
-    if (order->state == ORDER_PAID) souk_check_fail(c, 3, c->actor, "a paid order became %s", order_state_name(order_ways[tag].to));
+    if (order->state == ORDER_PAID)
+        souk_check_fail(c, 3, c->actor, "a paid order became %s", order_state_name(order_ways[tag].to));
     else if (!from)
         souk_check_fail(c, 7, c->actor, "an order that was %s became %s", order_state_name(order->state),
                         order_state_name(order_ways[tag].to));
@@ -160,7 +162,8 @@ souk_check_order_event(struct check *c, uint32_t tag, struct souk_bytes body)
     case order_confirmed_tag:
         order_goes(c, order, tag);
         if (order->sold != order->units)
-            souk_check_fail(c, 1, c->actor, "confirmed with %u units of which the stock sold %u", order->units, order->sold);
+            souk_check_fail(c, 1, c->actor, "confirmed with %u units of which the stock sold %u", order->units,
+                            order->sold);
         return true;
     case order_paid_tag:
         order_goes(c, order, tag);
@@ -177,7 +180,8 @@ was_requested(struct check *c, struct check_order *order, const struct payment_r
 {
     if (order->requested) souk_check_fail(c, 2, c->actor, "the payment was requested twice");
     if (e->amount != order->total || money_pack(e->currency) != order->currency || e->method != order->method)
-        souk_check_fail(c, 10, c->actor, "%lld is to be charged, the order's total is %lld", LL(e->amount), LL(order->total));
+        souk_check_fail(c, 10, c->actor, "%lld is to be charged, the order's total is %lld", LL(e->amount),
+                        LL(order->total));
     order->requested = e->amount;
 }
 
@@ -307,7 +311,8 @@ posted_for_order(struct check *c, souk_key posting, int64_t amount, uint32_t cur
         souk_check_fail(c, 5, c->actor, "a posting of %lld for no order", LL(amount));
     } else if (amount < 0) {
         if (order->debited || -amount != order->requested)
-            souk_check_fail(c, 2, c->actor, "debited %lld after %lld for a payment of %lld", LL(-amount), LL(order->debited),
+            souk_check_fail(c, 2, c->actor, "debited %lld after %lld for a payment of %lld", LL(-amount),
+                            LL(order->debited),
                             LL(order->requested));
         order->debited -= amount;
         souk_check_money(c, currency)->expected -= amount;
@@ -389,9 +394,11 @@ souk_check_books(struct check *c)
         struct souk_text name = money_unpack(m->currency, letters);
         __int128 difference = m->clearing - m->expected;
         if (m->sum && m->sum != m->told)
-            souk_check_fail(c, 5, nobody, "debits and credits in %.*s differ by %lld", (int)name.length, name.at, LL(m->sum));
+            souk_check_fail(c, 5, nobody, "debits and credits in %.*s differ by %lld", (int)name.length, name.at,
+                            LL(m->sum));
         if (difference && difference != m->clearing_told)
-            souk_check_fail(c, 5, nobody, "the clearing book in %.*s has %lld more than the payments say", (int)name.length,
+            souk_check_fail(c, 5, nobody, "the clearing book in %.*s has %lld more than the payments say",
+                            (int)name.length,
                             name.at, LL(difference));
         m->told = m->sum;
         m->clearing_told = difference;

@@ -218,12 +218,14 @@ event(struct check *c, uint32_t tag, struct souk_bytes body)
 static souk_err
 take_step(struct check *c, const struct souk_step *step)
 {
-    bool names_actor = step->class == SOUK_STEP_TURN || step->class == SOUK_STEP_OPENED || step->class == SOUK_STEP_CLOSED;
+    bool names_actor =
+        step->class == SOUK_STEP_TURN || step->class == SOUK_STEP_OPENED || step->class == SOUK_STEP_CLOSED;
     if (names_actor && step->actor >= c->actors_count) return damaged(c, "an unknown actor", c->position);
     switch (step->class) {
     case SOUK_STEP_ACTOR:
         if (!known_kind(step->kind)) {
-            snprintf(c->report->why, sizeof c->report->why, "the journal has actors of kind %u, which this program lacks",
+            snprintf(c->report->why, sizeof c->report->why,
+                     "the journal has actors of kind %u, which this program lacks",
                      step->kind);
             return SOUK_ERR_VERSION;
         }

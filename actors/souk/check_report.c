@@ -55,10 +55,12 @@ souk_check_print(const struct souk_check_report *r, const char *directory)
     printf("  %" PRIu64 " sales, %" PRIu64 " orders: %" PRIu64 " paid, %" PRIu64 " cancelled, %" PRIu64
            " under way, %" PRIu64 " need review; %" PRIu64 " units sold\n",
            r->sales, r->orders, r->paid, r->cancelled, r->under_way, r->reviews, r->units_sold);
-    printf("  %" PRIu64 " events in %" PRIu64 " batches of %" PRIu64 " groups, %" PRIu64 " bytes", r->events, r->batches,
+    printf("  %" PRIu64 " events in %" PRIu64 " batches of %" PRIu64 " groups, %" PRIu64 " bytes", r->events,
+           r->batches,
            r->groups, r->bytes);
     if (r->paid) printf(", %.0f for each paid order", per_checkout(r));
-    printf("\n  held against %" PRIu64 " entries of the provider's ledger and %" PRIu64 " acks\n\n", r->effects, r->acks);
+    printf("\n  held against %" PRIu64 " entries of the provider's ledger and %" PRIu64 " acks\n\n", r->effects,
+           r->acks);
     for (unsigned i = 1; i <= SOUK_CHECK_INVARIANTS; i++) {
         printf("  I%-3u %-20s %s\n", i, titles[i], r->invariants[i] ? "VIOLATED" : "holds");
         for (uint64_t n = 0; n < r->invariants[i] && n < SOUK_CHECK_SHOWN; n++) {
@@ -113,7 +115,8 @@ souk_check_print_json(const struct souk_check_report *r)
         souk_json_put_u64(&out, name, r->invariants[i]);
     }
     souk_json_object_close(&out);
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) souk_json_put_u64(&out, counts[i].name, counts[i].value);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        souk_json_put_u64(&out, counts[i].name, counts[i].value);
     souk_json_key(&out, "bytes_per_checkout");
     souk_json_decimal(&out, per_checkout(r), 1);
     write_findings(&out, r);

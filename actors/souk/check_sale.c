@@ -148,7 +148,8 @@ arrived(struct check *c, struct check_stock *stock, uint32_t number)
 
 /* What a reservation must be like that is made now. */
 static void
-reservable(struct check *c, const struct check_stock *stock, const struct check_hold *hold, const struct stock_reserved *e)
+reservable(struct check *c, const struct check_stock *stock, const struct check_hold *hold,
+           const struct stock_reserved *e)
 {
     static const char *const before[] = { "", "reserved before", "sold before", "released before", "expired before",
                                           "returned before" };
@@ -221,7 +222,8 @@ stock_was_confirmed(struct check *c, struct check_stock *stock, souk_key reserva
         return;
     }
     if (c->turn_ms >= hold->until_ms)
-        souk_check_fail(c, 8, c->actor, "a hold until %llu was confirmed at %llu", U64(hold->until_ms), U64(c->turn_ms));
+        souk_check_fail(c, 8, c->actor, "a hold until %llu was confirmed at %llu", U64(hold->until_ms),
+                        U64(c->turn_ms));
     struct check_order *order = check_order_at(c, hold->order);
     unlink_hold(c, stock, hold);
     hold->state = CHECK_SOLD;

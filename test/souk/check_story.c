@@ -70,7 +70,8 @@ story_open(struct story *s, souk_journal *journal, struct souk_secret secret, ui
           .currency = SOUK_TEXT("EUR"), .limit_per_customer = limit, .hold_ms = STORY_HOLD_MS, .opens_at_ms = w->now_ms,
           .at_once = true, .stock = s->stock.key);
     writer_turn(w, s->stock, nothing);
-    EVENT(w, stock_opened, .sale = SOUK_TEXT("sale"), .sku = SOUK_TEXT("sku"), .units = units, .hold_ms = STORY_HOLD_MS);
+    EVENT(w, stock_opened, .sale = SOUK_TEXT("sale"), .sku = SOUK_TEXT("sku"), .units = units,
+          .hold_ms = STORY_HOLD_MS);
     story_batch(s);
 }
 
@@ -103,7 +104,8 @@ story_place(struct story *s, unsigned n, uint32_t units, enum order_method metho
 {
     char room[16];
     writer_turn(&s->w, story_order(s, n), nothing);
-    EVENT(&s->w, order_placed, .customer = customer(n, room), .idempotency_key = SOUK_TEXT("k"), .sale = SOUK_TEXT("sale"),
+    EVENT(&s->w, order_placed, .customer = customer(n, room), .idempotency_key = SOUK_TEXT("k"),
+          .sale = SOUK_TEXT("sale"),
           .units = units, .method = method, .token = SOUK_TEXT("tok_visa"), .has_token = method == ORDER_CARD,
           .at_ms = s->w.now_ms);
 }
@@ -257,7 +259,8 @@ story_effect(struct story *s, unsigned n, enum souk_check_op op, uint32_t number
 {
     souk_assert(s->effects_count < STORY_MAX);
     s->effects[s->effects_count++] = (struct souk_check_effect){
-        .intent = { 1, n + 1 }, .key = story_call_key(s, n, op, number), .order = story_order(s, n).key, .amount = amount,
+        .intent = { 1, n + 1 }, .key = story_call_key(s, n, op, number), .order = story_order(s,
+                                                                                              n).key, .amount = amount,
         .op = op, .currency = "EUR" };
 }
 
@@ -279,4 +282,50 @@ story_check(struct story *s)
     if (err) fprintf(stderr, "%s\n", report.why);
     souk_assert(!err);
     return &report;
+}
+
+/* ---- In memory. ---- */
+
+struct story *
+stage_begin(struct stage *stage, uint32_t units, uint32_t limit)
+{
+    static const struct souk_secret secret = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
+    souk_journal *journal;
+    stage->store = souk_memory_store_open();
+    souk_err err = souk_memory_store_journal(stage->store, &journal);
+    souk_assert(!err);
+    story_open(&stage->story, journal, secret, units, limit);
+    return &stage->story;
+}
+
+void
+stage_end(struct stage *stage)
+{
+    story_close(&stage->story);
+    souk_memory_store_close(&stage->store);
+}
+
+bool
+stage_finds(struct stage *stage, unsigned invariant, const char *words)
+{
+    story_batch(&stage->story);
+    const struct souk_check_report *r = story_check(&stage->story);
+    bool told = false;
+    for (unsigned i = 1; i <= SOUK_CHECK_INVARIANTS; i++)
+        for (unsigned n = 0; n < SOUK_CHECK_SHOWN && n < r->invariants[i]; n++) {
+            if (!invariant) fprintf(stderr, "I%u: %s\n", i, r->findings[i][n].text);
+            told |= i == invariant && strstr(r->findings[i][n].text, words);
+        }
+    stage_end(stage);
+    return invariant ? told : !r->violations;
+}
+
+struct souk_id
+stage_message(struct story *s)
+{
+    story_top_up(s, 1, 5000);
+    struct souk_id id = SEND(&s->w, story_book(s, BOOK_ISSUED_CREDIT), account_post, .amount = -5000,
+                             .currency = SOUK_TEXT("EUR"));
+    story_batch(s);
+    return id;
 }

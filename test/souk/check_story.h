@@ -6,6 +6,7 @@
 
 #include "check_writer.h"
 #include "souk/check.h"
+#include "store/memory.h"
 
 #include "account.h"
 #include "address.h"
@@ -75,5 +76,15 @@ void story_ack(struct story *s, unsigned n, uint32_t status);
 
 /* Checks it all; the report. */
 const struct souk_check_report *story_check(struct story *s);
+
+/* A story on an empty disk in memory. */
+struct stage { souk_memory_store *store; struct story story; };
+struct story *stage_begin(struct stage *stage, uint32_t units, uint32_t limit);
+void stage_end(struct stage *stage);
+/* Ends the last batch, checks, and ends the stage. Whether this invariant is violated in these words; invariant 0:
+ * whether none is at all. */
+bool stage_finds(struct stage *stage, unsigned invariant, const char *words);
+/* Some message that is under way after the batch that this ends. */
+struct souk_id stage_message(struct story *s);
 
 #endif

@@ -92,7 +92,8 @@ make(struct place *p, uint32_t units, bool oversell)
                                    key, i ? "capture" : "authorise", (long long)s.effects[i].amount, order);
     }
     write_file(p->ledger, text);
-    snprintf(text, sizeof text, "{\"order\":\"%.32s\",\"customer\":\"c1\",\"key\":\"k\",\"status\":201}\n{\"order\":\"\",\"cust", order);
+    snprintf(text, sizeof text,
+             "{\"order\":\"%.32s\",\"customer\":\"c1\",\"key\":\"k\",\"status\":201}\n{\"order\":\"\",\"cust", order);
     write_file(p->acks, text);
     story_close(&s);
     souk_data_close(&data);
@@ -169,10 +170,13 @@ what_cannot_be_read_ends_with_65(void **state)
     write_file(p.acks, "{\"order\":\"\",\"customer\":\"c1\",\"key\":\"k\",\"status\":201}\n{\"status\":201}\n");
     assert_int_equal(RUN(&p, p.data, "--acks", p.acks), 65);
     assert_non_null(strstr(p.said, "line 2: not an ack"));
-    write_file(p.acks, "{\"order\":\"00000000000000000000000000000001\",\"customer\":\"c1\",\"key\":\"k\",\"status\":201}\n");
+    write_file(p.acks,
+               "{\"order\":\"00000000000000000000000000000001\",\"customer\":\"c1\",\"key\":\"k\",\"status\":201}\n");
     assert_int_equal(RUN(&p, p.data, "--acks", p.acks), 65);
     assert_non_null(strstr(p.said, "don't lead to the order"));
-    write_file(p.ledger, "{\"intent\":\"i\",\"key\":\"k\",\"op\":\"steal\",\"amount\":1,\"currency\":\"EUR\",\"order\":\"o\",\"at\":1}\n");
+    write_file(p.ledger,
+               "{\"intent\":\"i\",\"key\":\"k\",\"op\":\"steal\",\"amount\":1,"
+               "\"currency\":\"EUR\",\"order\":\"o\",\"at\":1}\n");
     assert_int_equal(RUN(&p, p.data, "--provider-ledger", p.ledger), 65);
     assert_non_null(strstr(p.said, "unknown op"));
     drop_tree(p.directory);

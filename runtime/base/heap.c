@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define EACH_BLOCK_ALONE 1
@@ -276,6 +277,21 @@ give(souk_heap *heap, unsigned class, struct block *block)
     loaded->count++;
 }
 
+/* Has the kernel map a large chunk's pages at once: a fault for each, later, costs several times as much. Advice only. */
+static void
+populate(char *at, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+    enum { PAGE = 4096 };
+    uintptr_t first = ((uintptr_t)at + PAGE - 1) & ~(uintptr_t)(PAGE - 1), end = ((uintptr_t)at + size) & ~(uintptr_t)(PAGE - 1);
+    if (size >= CHUNK_LAST && first < end)
+        (void)madvise((void *)first, end - first, MADV_POPULATE_WRITE);
+#else
+    (void)at;
+    (void)size;
+#endif
+}
+
 /* Fetches a new chunk, after giving what is left of the old one to the classes that it fits. */
 static void
 chunk_fetch(souk_heap *heap)
@@ -295,6 +311,7 @@ chunk_fetch(souk_heap *heap)
     struct chunk *chunk = take(memory, sizeof *chunk + size);
     heap->at = (char *)(chunk + 1);
     heap->end = heap->at + size;
+    populate(heap->at, size);
     lock(memory);
     chunk->next = memory->chunks;
     memory->chunks = chunk;

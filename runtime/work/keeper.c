@@ -31,15 +31,16 @@ sleeping_key(uint32_t kind, souk_key key)
 }
 
 void
-souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key)
+souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position)
 {
-    souk_map_put_(&shard->arena, &shard->sleeping, sleeping_key(kind, key), 0);
+    *(uint64_t *)souk_map_put_(&shard->arena, &shard->sleeping, sleeping_key(kind, key), sizeof position) = position;
 }
 
-bool
-souk_shard_sleeps(const struct souk_shard *shard, uint32_t kind, souk_key key)
+uint64_t
+souk_shard_asleep(const struct souk_shard *shard, uint32_t kind, souk_key key)
 {
-    return souk_map_find_(&shard->sleeping, sleeping_key(kind, key), 0) != NULL;
+    const uint64_t *position = souk_map_find_(&shard->sleeping, sleeping_key(kind, key), sizeof *position);
+    return position ? *position : 0;
 }
 
 void
@@ -82,7 +83,7 @@ souk_shard_trim(struct souk_worker *w, struct souk_shard *shard)
         if (!cell || cell->dirty || cell->loading || cell->broken || cell->waiting.head || cell->asks_count) continue;
         if (cell->stamp == w->slice.stamp || cell->used_ms + IDLE_MS > shard->now_ms) continue;
         if (!cell->position || cell->cut > done) continue;
-        souk_shard_sleep(shard, cell->kind->number, cell->key);
+        souk_shard_sleep(shard, cell->kind->number, cell->key, cell->position);
         souk_directory_remove(d, &shard->arena, cell);
         atomic_fetch_sub_explicit(&p->actors, 1, memory_order_relaxed);
     }
@@ -119,13 +120,12 @@ lower_by_calls(struct souk_shard *shard, _Atomic uint64_t *low)
     shard->calls_count = kept;
 }
 
-void
-souk_shard_cut(struct souk_worker *w, struct souk_shard *shard)
+/* Cuts one shard. */
+static void
+cut(struct souk_worker *w, struct souk_shard *shard, uint32_t epoch)
 {
     struct souk_partition *p = w->partition;
     struct souk_checkpoint *c = &p->checkpoint;
-    uint32_t epoch = atomic_load(&c->epoch);
-    if (atomic_load_explicit(&shard->cut, memory_order_relaxed) == epoch) return;
     atomic_store_explicit(&shard->cut, epoch, memory_order_relaxed);
     for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) {
         souk_fifo_push(&shard->backlog, m);
@@ -150,6 +150,20 @@ souk_shard_cut(struct souk_worker *w, struct souk_shard *shard)
         cell->cut = epoch;
     }
     if (atomic_fetch_sub(&c->left, 1) == 1) souk_bed_call(&p->keeper_bed);
+}
+
+void
+souk_shard_cut(struct souk_worker *w, struct souk_shard *shard)
+{
+    enum { SHARE = 10 }; /* A busy worker spends at most one part in so many on it: the rush goes on meanwhile (R7). */
+    const struct souk_world *world = w->partition->world;
+    uint32_t epoch = atomic_load(&w->partition->checkpoint.epoch);
+    if (atomic_load_explicit(&shard->cut, memory_order_relaxed) == epoch) return;
+    uint64_t began = world->monotonic_ns(world->self);
+    if (w->slice_turns && began < w->cut_after_ns) return;
+    cut(w, shard, epoch);
+    uint64_t ended = world->monotonic_ns(world->self);
+    w->cut_after_ns = ended + (SHARE - 1) * (ended - began);
 }
 
 /* ---- Writing: the keeper. ---- */

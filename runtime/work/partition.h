@@ -103,6 +103,7 @@ struct souk_worker {
     uint64_t due[SOUK_SHARDS], due_min;     /* Next timer of the shards that it ran last. */
     uint32_t slice_turns, slice_turns_max, slice_turns_end; /* So far; until it takes nothing new; until it ends. */
     uint32_t shard_cursor;
+    uint64_t cut_after_ns;                  /* A busy worker cuts no shard for a checkpoint before. */
     souk_ready *ready;
     struct souk_mailbox inbox;              /* Answers, port calls and snapshots from other threads. */
     /* Requests from outside. */
@@ -202,9 +203,10 @@ void souk_timers_add(struct souk_timers *timers, souk_heap *heap, struct souk_ti
 /* Takes the earliest, if it is due by then. */
 bool souk_timers_take(struct souk_timers *timers, uint64_t now_ms, struct souk_timer *out);
 
-/* Remembers that an actor has a snapshot, and whether one has. The shard's holder. */
-void souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key);
-bool souk_shard_sleeps(const struct souk_shard *shard, uint32_t kind, souk_key key);
+/* Remembers that an actor has a snapshot, and of which position; and that position, 0 when it has none. The shard's
+ * holder. */
+void souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position);
+uint64_t souk_shard_asleep(const struct souk_shard *shard, uint32_t kind, souk_key key);
 
 /* ---- slice.c: the worker's thread. ---- */
 

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* An actor of a batch; not woken when its snapshot is newer than the batch. */
+struct entry { souk_ref ref; struct souk_cell *cell; };
+
 struct recovery {
     struct souk_partition *p;
     char *why;
@@ -25,8 +28,8 @@ struct recovery {
     size_t sent_count, sent_room;
     struct souk_message **calls; /* Port calls without outcome. */
     size_t calls_count, calls_room;
-    struct souk_cell **cells;    /* The dictionary of the batch being read. */
-    size_t cells_count, cells_room;
+    struct entry *entries;       /* The dictionary of the batch being read. */
+    size_t entries_count, entries_room;
     struct souk_scratch scratch;
     souk_ref *asking;            /* Sleeping actors with open asks: their deadlines must run. */
     size_t asking_count, asking_room;
@@ -69,7 +72,7 @@ note_snapshot(void *arg, struct souk_bytes name, struct souk_bytes value)
         return SOUK_ERR_VERSION;
     }
     if (head.position > r->newest_snapshot) r->newest_snapshot = head.position;
-    souk_shard_sleep(souk_shard_of(r->p, key), kind, key);
+    souk_shard_sleep(souk_shard_of(r->p, key), kind, key, head.position);
     if (head.has_asks) PUSH(r, asking, ((souk_ref){ kind, key }));
     return SOUK_OK;
 }
@@ -89,7 +92,7 @@ wake_actor(struct recovery *r, uint32_t kind, souk_key key, struct souk_cell **o
     }
     *out = cell = souk_directory_add(&shard->directory, &shard->arena, p->kinds[kind], key);
     atomic_fetch_add(&p->actors, 1);
-    if (!souk_shard_sleeps(shard, kind, key)) return SOUK_OK;
+    if (!souk_shard_asleep(shard, kind, key)) return SOUK_OK;
     uint8_t name[SOUK_SNAPSHOT_NAME];
     void *value = NULL;
     size_t length = 0;
@@ -120,14 +123,13 @@ consume(struct recovery *r, struct souk_id id)
 }
 
 static void
-close_ask(struct recovery *r, struct souk_cell *cell, uint32_t number, bool replays)
+close_ask(struct recovery *r, const struct entry *e, uint32_t number, bool replays)
 {
-    struct souk_open_ask *ask = replays ? souk_cell_ask(cell, number) : NULL;
-    if (ask) souk_cell_ask_remove(cell, ask);
+    struct souk_open_ask *ask = replays ? souk_cell_ask(e->cell, number) : NULL;
+    if (ask) souk_cell_ask_remove(e->cell, ask);
     for (size_t i = r->calls_count; i-- > 0;) {
         const souk_asker *asker = &r->calls[i]->asker;
-        if (asker->number != number || asker->kind != cell->kind->number || !souk_key_equal(asker->key, cell->key))
-            continue;
+        if (asker->number != number || asker->kind != e->ref.kind || !souk_key_equal(asker->key, e->ref.key)) continue;
         r->calls[i] = r->calls[--r->calls_count];
         return;
     }
@@ -145,48 +147,72 @@ keep_send(struct recovery *r, const struct souk_step *step)
     else PUSH(r, sent, m);
 }
 
+/* The next actor of the batch's dictionary. */
+static souk_err
+name_actor(struct recovery *r, const struct souk_step *step, uint64_t position)
+{
+    struct entry e = { .ref = { step->kind, step->key } };
+    struct souk_shard *shard = souk_shard_of(r->p, step->key);
+    e.cell = souk_directory_find(&shard->directory, step->kind, step->key);
+    souk_err err = SOUK_OK;
+    if (!e.cell && souk_shard_asleep(shard, step->kind, step->key) < position)
+        err = wake_actor(r, step->kind, step->key, &e.cell);
+    if (!err) PUSH(r, entries, e);
+    return err;
+}
+
+/* What a step means for its actor. */
+static void
+replay_step(struct recovery *r, struct entry *e, const struct souk_step *step, uint64_t position)
+{
+    struct souk_cell *cell = e->cell;
+    bool replays = cell && position > cell->snapshot && !cell->broken;
+    if (step->class == SOUK_STEP_TURN) {
+        if (step->time_ms > r->last_ms) r->last_ms = step->time_ms;
+        if (step->cause.position) consume(r, step->cause);
+    } else if (step->class == SOUK_STEP_CLOSED) {
+        close_ask(r, e, step->number, replays);
+    }
+    if (!replays) return;
+    if (step->class == SOUK_STEP_EVENT) {
+        cell->broken = !souk_turn_replay(cell, &r->scratch, step->tag, step->body);
+    } else if (step->class == SOUK_STEP_OPENED) {
+        souk_cell_ask_add(cell, r->p->heap, (struct souk_open_ask){ step->number, step->tag, step->due_ms, true });
+        if (step->number > cell->asked) cell->asked = step->number;
+    }
+    cell->position = position;
+    cell->dirty = true;
+}
+
 static souk_err
 replay_batch(struct recovery *r, struct souk_batch_reader *batch)
 {
-    struct souk_cell *cell = NULL;
+    size_t actor = SIZE_MAX; /* Whose events follow. */
     struct souk_step step;
-    r->cells_count = 0;
+    r->entries_count = 0;
     for (;;) {
         souk_err err = souk_batch_next(batch, &step);
         if (err) return damaged(r, "a batch that cannot be read", batch->position);
-        if (step.class == SOUK_STEP_END) return SOUK_OK;
-        if (step.class == SOUK_STEP_ACTOR) {
-            err = wake_actor(r, step.kind, step.key, &cell);
+        switch (step.class) {
+        case SOUK_STEP_END:
+            return SOUK_OK;
+        case SOUK_STEP_ACTOR:
+            err = name_actor(r, &step, batch->position);
             if (err) return err;
-            PUSH(r, cells, cell);
             continue;
-        }
-        if (step.class == SOUK_STEP_SEND) {
+        case SOUK_STEP_SEND:
             keep_send(r, &step);
             continue;
+        case SOUK_STEP_TURN:
+        case SOUK_STEP_OPENED:
+        case SOUK_STEP_CLOSED:
+            actor = step.actor;
+            break;
+        case SOUK_STEP_EVENT:
+            break;
         }
-        if (step.class != SOUK_STEP_EVENT) {
-            if (step.actor >= r->cells_count) return damaged(r, "an unknown actor", batch->position);
-            cell = r->cells[step.actor];
-        }
-        if (!cell) return damaged(r, "an event of nobody", batch->position);
-        bool replays = batch->position > cell->snapshot && !cell->broken;
-        if (step.class == SOUK_STEP_TURN) {
-            if (step.time_ms > r->last_ms) r->last_ms = step.time_ms;
-            if (step.cause.position) consume(r, step.cause);
-        } else if (step.class == SOUK_STEP_CLOSED) {
-            close_ask(r, cell, step.number, replays);
-        } else if (replays && step.class == SOUK_STEP_EVENT) {
-            cell->broken = !souk_turn_replay(cell, &r->scratch, step.tag, step.body);
-        } else if (replays && step.class == SOUK_STEP_OPENED) {
-            struct souk_open_ask ask = { step.number, step.tag, step.due_ms, true };
-            souk_cell_ask_add(cell, r->p->heap, ask);
-        }
-        if (step.class == SOUK_STEP_OPENED && step.number > cell->asked) cell->asked = step.number;
-        if (replays) {
-            cell->position = batch->position;
-            cell->dirty = true;
-        }
+        if (actor >= r->entries_count) return damaged(r, "a step of nobody", batch->position);
+        replay_step(r, &r->entries[actor], &step, batch->position);
     }
 }
 
@@ -402,7 +428,7 @@ souk_partition_open(struct souk_partition **out, const struct souk_partition_opt
     souk_heap_free(heap, scratch, SOUK_SCRATCH_BYTES);
     souk_heap_free(heap, r.sent, r.sent_room * sizeof *r.sent);
     souk_heap_free(heap, r.calls, r.calls_room * sizeof *r.calls);
-    souk_heap_free(heap, r.cells, r.cells_room * sizeof *r.cells);
+    souk_heap_free(heap, r.entries, r.entries_room * sizeof *r.entries);
     souk_heap_free(heap, r.asking, r.asking_room * sizeof *r.asking);
     settle(p);
     *out = p;

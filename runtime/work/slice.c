@@ -143,7 +143,7 @@ find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_me
     if (cell) return cell;
     cell = souk_directory_add(&shard->directory, &shard->arena, w->partition->kinds[m->to.kind], m->to.key);
     atomic_fetch_add_explicit(&w->partition->actors, 1, memory_order_relaxed);
-    if (souk_shard_sleeps(shard, m->to.kind, m->to.key)) {
+    if (souk_shard_asleep(shard, m->to.kind, m->to.key)) {
         cell->loading = true;
         souk_keeper_load(w, cell);
     }

@@ -3,7 +3,6 @@
  * ends with a status of sysexits.h. */
 #include "ask.h"
 #include "check.h"
-#include "check.h"
 #include "crash.h"
 #include "load.h"
 #include "provider.h"
@@ -22,7 +21,6 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "provider", souk_provider_main, "a simulated payment provider" },
     { "ask", souk_ask_main, "one command or query to an actor of a running node" },
     { "load", souk_load_main, "drives a rush of buyers against a running node" },
-    { "check", souk_check_main, "proves the invariants of a data directory, offline" },
     { "check", souk_check_main, "proves from its journal that a sale kept its promises" },
     { "crash", souk_crash_main, "kill -9 in mid-rush, restart, check; as often as you like" },
 };

@@ -283,7 +283,8 @@ populate(char *at, size_t size)
 {
 #ifdef MADV_POPULATE_WRITE
     enum { PAGE = 4096 };
-    uintptr_t first = ((uintptr_t)at + PAGE - 1) & ~(uintptr_t)(PAGE - 1), end = ((uintptr_t)at + size) & ~(uintptr_t)(PAGE - 1);
+    const uintptr_t mask = ~(uintptr_t)(PAGE - 1);
+    uintptr_t first = ((uintptr_t)at + PAGE - 1) & mask, end = ((uintptr_t)at + size) & mask;
     if (size >= CHUNK_LAST && first < end)
         (void)madvise((void *)first, end - first, MADV_POPULATE_WRITE);
 #else

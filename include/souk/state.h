@@ -28,7 +28,7 @@ struct souk_array { void *at; uint32_t count, room; };
 /* A map from keys to records (dense entries in the order of insertion, and an index of linear probing over them). */
 struct souk_map {
     uint8_t *entry;       /* room x (key, record); removed entries have the none key until the next growth. */
-    uint32_t *index;      /* Slots of entry numbers + 1; 0 is free. A power of two, at least 2 x room. */
+    uint32_t *index;      /* Slots of entry numbers + 1; 0 is free. A power of two, at least 2 x room and 4. */
     uint32_t count;       /* Live entries. */
     uint32_t head, used;  /* Entries before head are removed ones; entries from used on are free. */
     uint32_t room, slots;

@@ -35,6 +35,7 @@ enum {
     CLASSES = FINE / GRAIN + 4 * 8,
     CHUNK_FIRST = 64 * 1024, /* chunks double from here ... */
     CHUNK_LAST = 1024 * 1024, /* ... to here: a small node stays small */
+    SPARES = 24,              /* large chunks made ready ahead of need, while a node grows */
     MAGAZINE_BYTES = 32 * 1024,
     MAGAZINE_MAX = 64,
     MAGAZINE_MIN = 2,
@@ -69,6 +70,9 @@ struct souk_memory {
     struct large *larges;
     souk_heap *heaps;
     struct block *_Atomic depot[CLASSES]; /* full magazines, as chains */
+    struct chunk *spares;                 /* chunks of CHUNK_LAST that somebody made ready */
+    _Atomic unsigned spares_count;
+    _Atomic bool grows;                   /* a large chunk was taken since spares were last made */
     _Atomic size_t bytes;
 };
 
@@ -173,6 +177,10 @@ souk_memory_close(souk_memory **memory_p)
         free(heap);
     }
     for (struct chunk *chunk = memory->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+    for (struct chunk *chunk = memory->spares, *next; chunk; chunk = next) {
         next = chunk->next;
         free(chunk);
     }
@@ -293,6 +301,46 @@ populate(char *at, size_t size)
 #endif
 }
 
+/* A chunk that souk_memory_prepare() made, or NULL. */
+static struct chunk *
+spare_take(souk_memory *memory)
+{
+    atomic_store_explicit(&memory->grows, true, memory_order_relaxed); /* relaxed: advice, like all of this */
+    if (!atomic_load_explicit(&memory->spares_count, memory_order_relaxed))
+        return NULL;
+    lock(memory);
+    struct chunk *chunk = memory->spares;
+    if (chunk) {
+        memory->spares = chunk->next;
+        atomic_fetch_sub_explicit(&memory->spares_count, 1, memory_order_relaxed);
+    }
+    unlock(memory);
+    return chunk;
+}
+
+bool
+souk_memory_wants(const souk_memory *memory)
+{
+    return atomic_load_explicit(&memory->grows, memory_order_relaxed) &&
+           atomic_load_explicit(&memory->spares_count, memory_order_relaxed) < SPARES / 2;
+}
+
+void
+souk_memory_prepare(souk_memory *memory)
+{
+    if (!atomic_exchange_explicit(&memory->grows, false, memory_order_relaxed))
+        return;
+    while (atomic_load_explicit(&memory->spares_count, memory_order_relaxed) < SPARES) {
+        struct chunk *chunk = take(memory, sizeof *chunk + CHUNK_LAST);
+        populate((char *)(chunk + 1), CHUNK_LAST);
+        lock(memory);
+        chunk->next = memory->spares;
+        memory->spares = chunk;
+        atomic_fetch_add_explicit(&memory->spares_count, 1, memory_order_relaxed);
+        unlock(memory);
+    }
+}
+
 /* Fetches a new chunk, after giving what is left of the old one to the classes that it fits. */
 static void
 chunk_fetch(souk_heap *heap)
@@ -309,10 +357,13 @@ chunk_fetch(souk_heap *heap)
     size_t size = heap->chunk_next;
     if (heap->chunk_next < CHUNK_LAST)
         heap->chunk_next *= 2;
-    struct chunk *chunk = take(memory, sizeof *chunk + size);
+    struct chunk *chunk = size == CHUNK_LAST ? spare_take(memory) : NULL;
+    if (!chunk) {
+        chunk = take(memory, sizeof *chunk + size);
+        populate((char *)(chunk + 1), size);
+    }
     heap->at = (char *)(chunk + 1);
     heap->end = heap->at + size;
-    populate(heap->at, size);
     lock(memory);
     chunk->next = memory->chunks;
     memory->chunks = chunk;

@@ -24,7 +24,7 @@ void *
 souk_array_add_(struct souk_arena *arena, struct souk_array *array, size_t size)
 {
     if (array->count == array->room) {
-        uint32_t room = array->room ? 2 * array->room : 4;
+        uint32_t room = array->room ? 2 * array->room : 2;
         array->at = souk_heap_grow(arena->heap, array->at, array->room * size, room * size);
         array->room = room;
     }
@@ -76,8 +76,8 @@ static void
 make_room(struct souk_arena *arena, struct souk_map *map, size_t size)
 {
     uint32_t room = map->count < map->room / 2 || !map->room ? map->room : 2 * map->room;
-    if (!room) room = 4;
-    struct souk_map wider = { .room = room, .slots = 4 * room, .used = 0, .count = map->count };
+    if (!room) room = 1; /* Most maps of most actors have one entry. */
+    struct souk_map wider = { .room = room, .slots = 2 * room < 4 ? 4 : 2 * room, .used = 0, .count = map->count };
     wider.entry = souk_heap_alloc(arena->heap, room * entry_size(size));
     wider.index = souk_heap_zalloc(arena->heap, wider.slots * sizeof *wider.index);
     for (uint32_t i = map->head; i < map->used; i++) {

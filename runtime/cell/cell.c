@@ -102,6 +102,15 @@ souk_cell_ask_remove(struct souk_cell *cell, struct souk_open_ask *ask)
     *ask = cell->asks[--cell->asks_count];
 }
 
+void
+souk_cell_asks_trim(struct souk_cell *cell, souk_heap *heap)
+{
+    if (cell->asks_count || !cell->asks_room) return;
+    souk_heap_free(heap, cell->asks, cell->asks_room * sizeof *cell->asks);
+    cell->asks = NULL;
+    cell->asks_room = 0;
+}
+
 /* ---- Snapshots: version, flags, position, asked, asks as (number, reply, due), then the state as msgpack. ---- */
 
 enum { SNAPSHOT_VERSION = 1, SNAPSHOT_HEAD = 1 + 1 + 8 + 4 + 4, SNAPSHOT_ASK = 4 + 4 + 8, HAS_ASKS = 1 };

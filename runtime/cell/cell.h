@@ -48,6 +48,8 @@ void souk_directory_remove(struct souk_directory *directory, struct souk_arena *
 /* An ask's place among the open ones, or NULL. */
 struct souk_open_ask *souk_cell_ask(struct souk_cell *cell, uint32_t number);
 void souk_cell_ask_add(struct souk_cell *cell, souk_heap *heap, struct souk_open_ask ask);
+/* Gives back the memory of asks when none is open. */
+void souk_cell_asks_trim(struct souk_cell *cell, souk_heap *heap);
 void souk_cell_ask_remove(struct souk_cell *cell, struct souk_open_ask *ask);
 
 /* ---- Snapshots: what the vault keeps of an actor (R6). ---- */

@@ -120,6 +120,7 @@ souk_ask_(souk_turn *turn, souk_ref to, uint32_t reply, uint32_t within_ms, cons
 {
     struct souk_message *m = send_row(turn, SOUK_ASK, to, row, body);
     m->asker = open_ask(turn, reply, within_ms);
+    m->asks = turn->cell;
     return m->asker.number;
 }
 
@@ -131,6 +132,7 @@ souk_forward_(souk_turn *turn, souk_ref to, const struct souk_row *row, const vo
     bool asked = m->class == SOUK_ASK || m->class == SOUK_REQUEST;
     struct souk_message *passed = send_row(turn, asked ? m->class : SOUK_TELL, to, row, body);
     passed->asker = m->asker;
+    passed->asks = m->in_batch ? m->asks : NULL;
     passed->ticket = m->ticket;
     passed->origin = m->origin;
     passed->due_ms = m->due_ms;
@@ -182,7 +184,7 @@ souk_view_(const souk_turn *turn, const struct souk_layout *layout, const void *
     ((souk_turn *)(uintptr_t)turn)->answer = encode_to_scratch(turn->slice, layout, view);
 }
 
-static void
+static struct souk_message *
 send_outcome(souk_turn *turn, souk_asker asker, enum souk_ending ending, souk_verdict refusal, struct souk_bytes body)
 {
     struct souk_message *m = send(turn, SOUK_OUTCOME, (souk_ref){ asker.kind, asker.key }, 0, body.length);
@@ -190,6 +192,7 @@ send_outcome(souk_turn *turn, souk_asker asker, enum souk_ending ending, souk_ve
     m->ending = (uint8_t)ending;
     m->refusal = refusal;
     if (body.length) memcpy(m->body, body.at, body.length);
+    return m;
 }
 
 void
@@ -320,7 +323,8 @@ static void
 answer_asker(souk_turn *turn, enum souk_ending ending, souk_verdict refusal)
 {
     const struct souk_message *m = turn->message;
-    if (m->class == SOUK_ASK) send_outcome(turn, m->asker, ending, refusal, turn->answer);
+    if (m->class == SOUK_ASK)
+        send_outcome(turn, m->asker, ending, refusal, turn->answer)->asks = m->in_batch ? m->asks : NULL;
     else if (m->class == SOUK_REQUEST) answer_request(turn->slice, m, ending, refusal, turn->answer);
 }
 

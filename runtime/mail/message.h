@@ -18,6 +18,8 @@ enum souk_message_class {
     SOUK_CHUNK,    /* To the keeper: a snapshot for the vault, name and value. */
 };
 
+struct souk_cell;
+
 /* A message's id: where the journal recorded that it was sent. Position 0: not recorded (yet). */
 struct souk_id { uint64_t position; uint32_t ordinal; };
 
@@ -29,6 +31,7 @@ struct souk_message {
     uint64_t ticket;       /* Of a request, an answer and a call: whom it is for. */
     souk_ref to;
     souk_asker asker;
+    struct souk_cell *asks;  /* Within its batch: who asked, or for an outcome, whom it is for; saves looking it up. */
     struct souk_id id;
     uint32_t tag;          /* The row; for an outcome, the reply's row. */
     uint32_t slot;         /* Its place among the sends of the batch under way, while id.position is 0. */

@@ -97,6 +97,7 @@ serve(struct worker_thread *t)
     struct souk_partition *p = w->partition;
     while (!atomic_load_explicit(&t->node->stop, memory_order_relaxed)) {
         bool did = souk_worker_step(w);
+        if (souk_memory_wants(p->memory)) souk_bed_call(&p->keeper_bed);
         tick(t);
         if (souk_loop_poll(w->loop, 0) || did) {
             /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. */
@@ -148,6 +149,7 @@ keeper_body(void *arg)
     struct souk_partition *p = node->partition;
     while (!atomic_load(&node->stop_journal)) {
         bool did = souk_keeper_step(p);
+        souk_memory_prepare(p->memory);
         uint64_t pause = UINT64_MAX;
         if (did && p->chunks.head) pause = KEEPER_PAUSE_NS; /* So that a checkpoint doesn't crowd out the syncs (R7). */
         else if (did) pause = 0;

@@ -169,7 +169,9 @@ run(struct souk_worker *w, struct souk_message *m)
         return;
     }
     souk_assert(m->to.kind < SOUK_KINDS_MAX && w->partition->kinds[m->to.kind]);
-    struct souk_cell *cell = find_actor(w, shard, m);
+    /* Who has an open ask stays in memory at least until the batch ends, and his shard is held. */
+    bool known = m->class == SOUK_OUTCOME && m->in_batch && m->asks;
+    struct souk_cell *cell = known ? m->asks : find_actor(w, shard, m);
     cell->used_ms = w->slice.now_ms;
     if (cell->loading) {
         souk_fifo_push(&cell->waiting, m);
@@ -318,6 +320,7 @@ settle(struct souk_worker *w, uint64_t position)
     for (uint32_t i = 0; i < s->cells_count; i++) {
         s->cells[i]->position = position;
         s->cells[i]->dirty = true;
+        souk_cell_asks_trim(s->cells[i], w->heap);
     }
     if (s->dep > w->exits_dep) w->exits_dep = s->dep;
     for (struct souk_message *m; (m = souk_fifo_pop(&w->exits_now));) {

@@ -285,7 +285,7 @@ give(souk_heap *heap, unsigned class, struct block *block)
     loaded->count++;
 }
 
-/* Has the kernel map a large chunk's pages at once: a fault for each, later, costs several times as much. Advice only. */
+/* Has the kernel map a large chunk's pages at once: a fault for each, later, costs several times as much. Advice. */
 static void
 populate(char *at, size_t size)
 {

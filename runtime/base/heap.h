@@ -20,8 +20,8 @@ void souk_memory_close(souk_memory **memory_p);
 /* Bytes taken from the system so far. Any thread. */
 size_t souk_memory_bytes(const souk_memory *memory);
 
-/* Whether it grows and has few large chunks in stock; and makes some ready, their pages mapped, so that whoever grows it
- * doesn't pay for that: a fresh page costs several times what is written into it. Any thread; one at a time prepares. */
+/* Whether it grows and has few large chunks in stock; and makes some ready, their pages mapped, so that whoever grows
+ * it doesn't pay for that: a fresh page costs several times what is written into it. Any thread; one prepares. */
 bool souk_memory_wants(const souk_memory *memory);
 void souk_memory_prepare(souk_memory *memory);
 

@@ -505,7 +505,8 @@ check_journal(void)
                                            .status = b->view.state == ORDER_PAID ? 201 : 409,
                                            .units = b->order.units };
     }
-    struct souk_check_inputs inputs = { .effects = shop->ledger, .effects_count = shop->ledger_count, .has_ledger = true,
+    struct souk_check_inputs inputs = { .effects = shop->ledger, .effects_count = shop->ledger_count,
+                                        .has_ledger = true,
                                         .acks = acks, .acks_count = count,
                                         .vault = souk_sim_vault(shop->sim), .at_rest = true };
     static struct souk_check_report report;

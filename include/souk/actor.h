@@ -28,11 +28,11 @@ typedef uint32_t souk_verdict;
 #define SOUK_LATER ((souk_verdict)0xffff0001)
 /* From answer: nothing to tell yet; ask me again when I have changed. The asker's deadline still holds. */
 #define SOUK_WAIT ((souk_verdict)0xffff0002)
-/* What the runtime itself refuses. */
+/* What the runtime itself refuses, or a door to it. */
 #define SOUK_MALFORMED ((souk_verdict)0xffff0003) /* The body doesn't fit the table. */
 #define SOUK_UNKNOWN ((souk_verdict)0xffff0004)   /* The kind has no such message. */
 #define SOUK_EXPIRED ((souk_verdict)0xffff0005)   /* The command is older than the window, or from the future. */
-#define SOUK_OVERLOADED ((souk_verdict)0xffff0006)
+#define SOUK_OVERLOADED ((souk_verdict)0xffff0006) /* Too much is under way. */
 
 /* Whom a message is for. */
 typedef struct souk_ref { uint32_t kind; souk_key key; } souk_ref;

@@ -33,7 +33,6 @@ struct souk_request {
     /* The runtime's, while it is under way. */
     uint64_t due_ns_;
     struct souk_request *later_, *sooner_;
-    bool forgotten_;
     uint64_t ticket_;
 };
 

@@ -425,6 +425,7 @@ souk_turn_refuse(struct souk_slice *slice, struct souk_cell *cell, struct souk_m
                  souk_verdict refusal)
 {
     struct souk_turn turn = { .slice = slice, .cell = cell, .message = m };
+    if (m->time_ms > slice->now_ms) slice->now_ms = m->time_ms;
     if (m->dep > slice->dep) slice->dep = m->dep;
     uint32_t mark = slice->sends_count;
     answer_asker(&turn, ending, refusal);

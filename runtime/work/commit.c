@@ -71,7 +71,7 @@ souk_commit_step(struct souk_partition *p)
     size_t count = collect(p, parts + 1, PARTS, first, &link);
     if (!count) {
         atomic_store(&p->baton, false);
-        return false;
+        return souk_commit_wanted(p); /* What came meanwhile was refused the baton: look again. */
     }
     size_t bytes = 0;
     for (size_t i = 1; i <= count; i++) bytes += parts[i].length;

@@ -7,9 +7,8 @@
  *   2. It waits until every worker has been between two slices since: then all that a batch up to P sent has reached
  *      its shard. (A sleeping worker is between slices.)
  *   3. Workers cut the shards that they let go of, and idle ones: each changed actor's snapshot goes to the keeper,
- * with
- *      the actor's position; and the shard says the lowest position of what is outstanding in it, messages, timers and
- *      port calls. So the snapshots hold at least all that happened up to P.
+ *      with the actor's position; and the shard says the lowest position of what is outstanding in it: messages, timers
+ *      and port calls. So the snapshots hold at least all that happened up to P.
  *   4. A snapshot is written only once its position is durable, in puts of about 1 MiB, each synced.
  *   5. When all are written the marker follows: P, its link, and `low`, the lowest outstanding position.
  * Recovery reads the journal from min(low, P): it rebuilds what is outstanding from there, and an actor ignores
@@ -82,8 +81,8 @@ souk_shard_trim(struct souk_worker *w, struct souk_shard *shard)
         struct souk_cell *cell = d->slot[shard->hand++ & (d->slots - 1)];
         if (!cell || cell->dirty || cell->loading || cell->broken || cell->waiting.head || cell->asks_count) continue;
         if (cell->stamp == w->slice.stamp || cell->used_ms + IDLE_MS > shard->now_ms) continue;
-        if (!cell->position || cell->cut > done) continue;
-        souk_shard_sleep(shard, cell->kind->number, cell->key, cell->position);
+        if (cell->position && cell->cut > done) continue;
+        if (cell->position) souk_shard_sleep(shard, cell->kind->number, cell->key, cell->position);
         souk_directory_remove(d, &shard->arena, cell);
         atomic_fetch_sub_explicit(&p->actors, 1, memory_order_relaxed);
     }
@@ -126,11 +125,12 @@ cut(struct souk_worker *w, struct souk_shard *shard, uint32_t epoch)
 {
     struct souk_partition *p = w->partition;
     struct souk_checkpoint *c = &p->checkpoint;
-    atomic_store_explicit(&shard->cut, epoch, memory_order_relaxed);
     for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) {
         souk_fifo_push(&shard->backlog, m);
         shard->backlog_count++;
     }
+    if (!souk_mailbox_empty(&shard->mailbox)) return; /* A push is half done and may hide something: later. */
+    atomic_store_explicit(&shard->cut, epoch, memory_order_relaxed);
     lower_by_messages(&c->low, shard->backlog.head);
     for (uint32_t i = 0; i < shard->timers.count; i++)
         if (shard->timers.at[i].wake) lower(&c->low, shard->timers.at[i].wake->id.position);
@@ -139,6 +139,7 @@ cut(struct souk_worker *w, struct souk_shard *shard, uint32_t epoch)
         struct souk_cell *cell = shard->directory.slot[i];
         if (!cell) continue;
         lower_by_messages(&c->low, cell->waiting.head);
+        if (cell->broken) lower(&c->low, cell->snapshot + 1); /* What it could not take must stay to be read. */
         if (!cell->dirty || cell->loading || cell->broken) continue;
         size_t length = souk_snapshot_size(cell);
         struct souk_message *m = souk_message_new(w->heap, SOUK_CHUNK, SOUK_SNAPSHOT_NAME + length);
@@ -157,8 +158,10 @@ souk_shard_cut(struct souk_worker *w, struct souk_shard *shard)
 {
     enum { SHARE = 10 }; /* A busy worker spends at most one part in so many on it: the rush goes on meanwhile (R7). */
     const struct souk_world *world = w->partition->world;
-    uint32_t epoch = atomic_load(&w->partition->checkpoint.epoch);
-    if (atomic_load_explicit(&shard->cut, memory_order_relaxed) == epoch) return;
+    struct souk_checkpoint *c = &w->partition->checkpoint;
+    /* In this order: while this worker is in a slice no later checkpoint than `epoch` can be cutting. */
+    uint32_t epoch = atomic_load(&c->epoch);
+    if (!atomic_load(&c->cutting) || atomic_load_explicit(&shard->cut, memory_order_relaxed) == epoch) return;
     uint64_t began = world->monotonic_ns(world->self);
     if (w->slice_turns && began < w->cut_after_ns) return;
     cut(w, shard, epoch);

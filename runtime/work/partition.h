@@ -219,7 +219,7 @@ void souk_worker_deliver(struct souk_worker *worker, struct souk_message *messag
 
 /* ---- commit.c: any thread. ---- */
 
-/* Writes what is in the ring, once, if nobody else does; true when something became durable. */
+/* Writes what is in the ring, once, if nobody else does; true when it should be called again. */
 bool souk_commit_step(struct souk_partition *partition);
 /* True when batches wait and nobody commits. */
 bool souk_commit_wanted(const struct souk_partition *partition);

@@ -24,6 +24,7 @@ struct recovery {
     bool linked;
     uint64_t last_ms;
     uint64_t newest_snapshot;
+    uint64_t bytes;             /* Of journal that was read again: they count towards the next checkpoint. */
     struct souk_message **sent; /* Outstanding, in the order of their ids; NULL where consumed. */
     size_t sent_count, sent_room;
     struct souk_message **calls; /* Port calls without outcome. */
@@ -135,9 +136,14 @@ close_ask(struct recovery *r, const struct entry *e, uint32_t number, bool repla
     }
 }
 
-static void
+static souk_err
 keep_send(struct recovery *r, const struct souk_step *step)
 {
+    uint32_t kind = step->send.to.kind;
+    if (step->send.class != SOUK_CALL && (kind >= SOUK_KINDS_MAX || !r->p->kinds[kind])) {
+        if (r->why) snprintf(r->why, r->why_size, "the journal has actors of kind %u, which this program lacks", kind);
+        return SOUK_ERR_VERSION;
+    }
     struct souk_message *m = souk_message_new(r->p->heap, SOUK_TELL, step->body.length);
     uint32_t length = m->length;
     *m = step->send;
@@ -145,6 +151,7 @@ keep_send(struct recovery *r, const struct souk_step *step)
     if (length) memcpy(m->body, step->body.at, length);
     if (m->class == SOUK_CALL) PUSH(r, calls, m);
     else PUSH(r, sent, m);
+    return SOUK_OK;
 }
 
 /* The next actor of the batch's dictionary. */
@@ -197,11 +204,9 @@ replay_batch(struct recovery *r, struct souk_batch_reader *batch)
         case SOUK_STEP_END:
             return SOUK_OK;
         case SOUK_STEP_ACTOR:
-            err = name_actor(r, &step, batch->position);
-            if (err) return err;
-            continue;
         case SOUK_STEP_SEND:
-            keep_send(r, &step);
+            err = step.class == SOUK_STEP_SEND ? keep_send(r, &step) : name_actor(r, &step, batch->position);
+            if (err) return err;
             continue;
         case SOUK_STEP_TURN:
         case SOUK_STEP_OPENED:
@@ -229,6 +234,7 @@ replay_group(void *arg, uint64_t first, struct souk_bytes bytes)
     r->link = previous;
     r->linked = true;
     r->next = first;
+    r->bytes += bytes.length;
     const uint8_t *at = (const uint8_t *)bytes.at + SOUK_GROUP_HEADER;
     size_t left = bytes.length - SOUK_GROUP_HEADER;
     for (; count; count--) {
@@ -342,6 +348,7 @@ read_all(struct recovery *r)
     atomic_store(&p->position, end);
     atomic_store(&p->durable, end);
     p->link = r->link;
+    atomic_store(&p->checkpoint.began_bytes, 0 - r->bytes);
     return SOUK_OK;
 }
 
@@ -431,8 +438,10 @@ souk_partition_open(struct souk_partition **out, const struct souk_partition_opt
     souk_heap_free(heap, r.entries, r.entries_room * sizeof *r.entries);
     souk_heap_free(heap, r.asking, r.asking_room * sizeof *r.asking);
     settle(p);
+    err = (souk_err)atomic_load(&p->fault);
+    if (err) souk_partition_close(&p);
     *out = p;
-    return SOUK_OK;
+    return err;
 }
 
 void

@@ -58,17 +58,33 @@ ring_timers(struct souk_worker *w, struct souk_shard *shard)
     }
 }
 
-/* Makes a shard the worker's until the slice closes. */
-static void
+/* Makes a shard that the worker has just taken his until the slice closes. Not if a push to its mailbox is half done:
+ * what the push hides must not be overtaken by what this slice sends, so the shard goes back to the end of the ring. */
+static bool
 hold(struct souk_worker *w, struct souk_shard *shard)
 {
+    shard->arena.heap = w->heap;
+    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) backlog_push(shard, m);
+    if (!souk_mailbox_empty(&shard->mailbox)) {
+        atomic_store(&shard->state, SOUK_SHARD_QUEUED);
+        souk_ready_put(w->ready, shard);
+        return false;
+    }
     w->held[w->held_count++] = shard;
     w->holds[shard->number] = true;
-    shard->arena.heap = w->heap;
     if (shard->dep > w->slice.dep) w->slice.dep = shard->dep;
     if (shard->now_ms > w->slice.now_ms) w->slice.now_ms = shard->now_ms;
-    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) backlog_push(shard, m);
     ring_timers(w, shard);
+    return true;
+}
+
+/* Takes a shard if nobody has it and nothing of this slice waits to be published to it; true when it is ours now. */
+static bool
+hold_idle(struct souk_worker *w, struct souk_shard *shard)
+{
+    unsigned n = shard->number;
+    if (w->holds[n]) return true;
+    return !w->outgoing[n].head && take_shard(shard, SOUK_SHARD_IDLE) && hold(w, shard);
 }
 
 /* slice->route: where a message of a turn goes. */
@@ -84,8 +100,7 @@ route(void *self, struct souk_message *m)
         return;
     }
     unsigned n = shard->number;
-    if (!w->holds[n] && !w->outgoing[n].head && take_shard(shard, SOUK_SHARD_IDLE)) hold(w, shard);
-    if (w->holds[n]) {
+    if (hold_idle(w, shard)) {
         if (shard->backlog.head) backlog_push(shard, m);
         else souk_fifo_push(&w->local, m);
         return;
@@ -155,7 +170,8 @@ static void
 forget_if_blank(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell)
 {
     if (cell->position || cell->stamp == w->slice.stamp) return;
-    if (cell->asks_count || cell->waiting.head || cell->broken) return;
+    if (cell->asked || cell->waiting.head || cell->broken) return; /* One that has asked is in slice->opened. */
+    souk_panic_teller(NULL, NULL);
     souk_directory_remove(&shard->directory, &shard->arena, cell);
     atomic_fetch_sub_explicit(&w->partition->actors, 1, memory_order_relaxed);
 }
@@ -412,6 +428,7 @@ static void
 close_slice(struct souk_worker *w)
 {
     ask_again(w);
+    souk_panic_teller(NULL, NULL);
     record_sends(w);
     record_opened(w);
     settle(w, w->slice.batch.length > SOUK_BATCH_HEADER ? enqueue(w) : 0);
@@ -419,7 +436,6 @@ close_slice(struct souk_worker *w)
     publish(w);
     for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
     w->held_count = 0;
-    souk_panic_teller(NULL, NULL);
     count(w);
     if (w->exits.head) atomic_store(&w->has_exits, true); /* seq_cst: pairs with tell_workers() in commit.c */
 }
@@ -442,8 +458,7 @@ take_incoming(struct souk_worker *w)
     for (unsigned n = 0; n < EACH && w->incoming.head; n++) {
         struct souk_message *m = souk_fifo_pop(&w->incoming);
         struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
-        if (!w->holds[shard->number] && take_shard(shard, SOUK_SHARD_IDLE)) hold(w, shard);
-        if (w->holds[shard->number]) {
+        if (hold_idle(w, shard)) {
             if (shard->backlog.head) backlog_push(shard, m);
             else souk_fifo_push(&w->local, m);
             continue;
@@ -465,7 +480,7 @@ take_due(struct souk_worker *w)
         if (w->due[n] <= w->slice.now_ms) {
             w->due[n] = UINT64_MAX;
             struct souk_shard *shard = &w->partition->shards[n];
-            if (!w->holds[n] && take_shard(shard, SOUK_SHARD_IDLE)) hold(w, shard);
+            (void)hold_idle(w, shard); /* If not: whoever has it sees to its timers. */
         }
         if (w->due[n] < w->due_min) w->due_min = w->due[n];
     }
@@ -478,8 +493,7 @@ take_ready(struct souk_worker *w, souk_ready *ready)
     if (!shard) return false;
     bool taken = take_shard(shard, SOUK_SHARD_QUEUED);
     souk_assert(taken); /* Only who took it from a ring may do that. */
-    hold(w, shard);
-    return true;
+    return hold(w, shard);
 }
 
 /* With nothing of its own to do a worker takes a shard that another has waiting. */
@@ -505,9 +519,7 @@ take_uncut(struct souk_worker *w)
     for (unsigned n = 0; n < SOUK_SHARDS; n++) {
         struct souk_shard *shard = &w->partition->shards[w->shard_cursor++ % SOUK_SHARDS];
         if (w->holds[shard->number] || atomic_load_explicit(&shard->cut, memory_order_relaxed) == epoch) continue;
-        if (!take_shard(shard, SOUK_SHARD_IDLE)) continue;
-        hold(w, shard);
-        return;
+        if (hold_idle(w, shard)) return;
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/work/test_slice.c -- the order of messages between two actors where workers interleave. One thread plays them all:
- * shards are marked as another worker's by hand, and mailboxes pushed in two halves. */
+/* test/work/test_slice.c -- the order of messages between two actors where workers interleave. One thread plays them
+ * all: shards are marked as another worker's by hand, and mailboxes pushed in two halves. */
 #include "store/memory.h"
 #include "work/partition.h"
 #include "world/sim.h"
@@ -44,7 +44,8 @@ decide_noter_send(const struct noter *n SOUK_UNUSED, const struct noter_send *c,
 
 /* The other worker lets go, in the middle of our slice. */
 static souk_verdict
-decide_noter_free(const struct noter *n SOUK_UNUSED, const struct noter_free *c SOUK_UNUSED, souk_turn *turn SOUK_UNUSED)
+decide_noter_free(const struct noter *n SOUK_UNUSED, const struct noter_free *c SOUK_UNUSED,
+                  souk_turn *turn SOUK_UNUSED)
 {
     atomic_store(&partition->shards[OTHERS].state, SOUK_SHARD_IDLE);
     return SOUK_ACCEPT;

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an author of a kind gets wrong is a compile error that names the culprit."""
+import os
+import shutil
+import subprocess
+import unittest
+
+ROOT = os.environ.get('SOUK_ROOT') or os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
+
+KIND = '''
+#include <souk/actor.h>
+#define LAMP_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)  \\
+    RECORD(lamp_view, F(1, bool, on))                                       \\
+    REFUSAL(1, lamp_broken, "it is broken")                                 \\
+    COMMAND(1, lamp_turn, public, F(1, bool, on) F(2, u32, watts))          \\
+    COMMAND(2, lamp_other, internal, F(1, key, other))                      \\
+    REPLY(3, lamp_turned, lamp_turn)                                        \\
+    QUERY(1, lamp_show, lamp_view, )                                        \\
+    EVENT(1, lamp_went, F(1, bool, on))
+SOUK_PROTOCOL(lamp, 9, LAMP_TABLE);
+#define LAMP_STATE(F, L, M) F(1, bool, on)
+SOUK_STATE(lamp, LAMP_STATE);
+static souk_verdict
+decide_lamp_turn(const struct lamp *l, const struct lamp_turn *c, souk_turn *turn)
+{
+    if (l->on == c->on) return lamp_broken;
+    souk_emit(turn, lamp_went, .on = c->on);
+    return SOUK_ACCEPT;
+}
+static souk_verdict
+decide_lamp_other(const struct lamp *l, const struct lamp_other *c, souk_turn *turn)
+{
+    souk_ask(turn, souk_ref(lamp, c->other), lamp_turned, SOUK_WITHIN_MS(10), lamp_turn, .on = l->on, .watts = 3);
+    return SOUK_ACCEPT;
+}
+static souk_verdict
+decide_lamp_turned(const struct lamp *l SOUK_UNUSED, const struct souk_outcome *o, souk_turn *turn SOUK_UNUSED)
+{
+    return o->ending == SOUK_DONE ? SOUK_ACCEPT : lamp_broken;
+}
+static souk_verdict
+answer_lamp_show(const struct lamp *l, const struct lamp_show *q SOUK_UNUSED, const souk_turn *turn SOUK_UNUSED,
+                 struct lamp_view *view)
+{
+    view->on = l->on;
+    return SOUK_ACCEPT;
+}
+static void apply_lamp_went(struct lamp *l, const struct lamp_went *e) { l->on = e->on; }
+static void check_lamp(const struct lamp *l SOUK_UNUSED) {}
+SOUK_ACTOR(lamp, LAMP_TABLE);
+'''
+
+COMPILERS = [c for c in ('gcc', 'clang') if shutil.which(c)]
+
+
+class CompileErrors(unittest.TestCase):
+    def said(self, compiler, *changes):
+        text = KIND
+        for old, new in changes:
+            self.assertIn(old, text)
+            text = text.replace(old, new, 1)
+        done = subprocess.run([compiler, '-std=gnu17', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-x', 'c', '-',
+                               '-I', os.path.join(ROOT, 'include')], input=text.encode(), capture_output=True, check=False)
+        return None if done.returncode == 0 else done.stderr.decode()
+
+    def fails(self, culprit, *changes):
+        for compiler in COMPILERS:
+            with self.subTest(compiler=compiler, culprit=culprit):
+                self.assertRegex(self.said(compiler, *changes) or 'it compiles', culprit)
+
+    def test_a_right_kind_compiles(self):
+        for compiler in COMPILERS:
+            self.assertIsNone(self.said(compiler))
+
+    def test_a_missing_handler(self):
+        self.fails('decide_lamp_turned', ('decide_lamp_turned(const', 'decide_lamp_turnt(const'))
+        self.fails('apply_lamp_went', ('apply_lamp_went(struct', 'apply_lamp_want(struct'))
+        self.fails('answer_lamp_show', ('answer_lamp_show(const', 'answer_lamp_tell(const'))
+
+    def test_a_handler_with_other_parameters(self):
+        self.fails('lamp_other', ('const struct lamp_turn *c', 'const struct lamp_other *c'), ('c->on)', '1)'),
+                   ('c->on', '1'))
+        self.fails('discards', ('decide_lamp_turn(const struct lamp *l', 'decide_lamp_turn(struct lamp *l'))
+
+    def test_decide_cannot_change_the_state(self):
+        self.fails('read-only|const-qualified', ('souk_emit(turn, lamp_went, .on = c->on);', 'l->on = c->on;'))
+
+    def test_a_query_cannot_emit(self):
+        self.fails('discards', ('view->on = l->on;', 'souk_emit(turn, lamp_went, .on = l->on);'))
+
+    def test_a_misspelt_or_missing_field(self):
+        self.fails('[\'‘]om[\'’]', ('.on = c->on', '.om = c->on'))
+        self.fails('lamp_turn: a required field is not given', (', .watts = 3', ''))
+
+    def test_a_command_is_no_event_and_an_ask_has_its_own_reply(self):
+        self.fails('lamp_turn_event', ('souk_emit(turn, lamp_went, .on = c->on)', 'souk_emit(turn, lamp_turn, 1, 2)'))
+        self.fails('lamp_turned_answers_lamp_other', ('lamp_turn, .on = l->on, .watts = 3',
+                                                      'lamp_other, .other = c->other'))
+
+    def test_numbers_count_up(self):
+        self.fails('watts', ('F(2, u32, watts)', 'F(3, u32, watts)'))
+
+
+if __name__ == '__main__':
+    unittest.main()

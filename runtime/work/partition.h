@@ -103,6 +103,7 @@ struct souk_worker {
     uint64_t due[SOUK_SHARDS], due_min;     /* Next timer of the shards that it ran last. */
     uint32_t slice_turns, slice_turns_max, slice_turns_end; /* So far; until it takes nothing new; until it ends. */
     uint32_t shard_cursor;
+    uint64_t published_seen;                /* Up to there what others published to held shards is in their backlog. */
     uint64_t cut_after_ns;                  /* A busy worker cuts no shard for a checkpoint before. */
     souk_ready *ready;
     struct souk_mailbox inbox;              /* Answers, port calls and snapshots from other threads. */
@@ -170,6 +171,7 @@ struct souk_partition {
     _Alignas(64) _Atomic uint64_t position;  /* The last one taken. */
     _Alignas(64) _Atomic uint64_t durable;   /* The last one on disk. */
     _Atomic uint64_t backlog_bytes;          /* Taken and not yet durable. */
+    _Alignas(64) _Atomic uint64_t published; /* How often a slice has sent to shards that others held. */
     _Alignas(64) _Atomic bool baton;         /* Whoever has it commits. */
     struct souk_link link;                   /* Under the baton: the link at `durable`. */
     struct souk_histogram *commit_ns;        /* Under the baton. */

@@ -5,7 +5,8 @@
  * other whatever shards they visit. A shard that is idle is taken on the way; messages to one that another worker holds
  * leave as one chain when the slice closes. Order between each pair of actors holds because everything for a shard goes
  * through one of three queues that are emptied in this order: what it had when it was taken (backlog, then mailbox),
- * then `local`; and once a slice has put something for a shard into `outgoing`, it goes on doing so until it closes. */
+ * then `local`; once a slice has put something for a shard into `outgoing`, it goes on doing so until it closes; and
+ * when it takes another shard it first empties the mailboxes of those that it holds (drain_held). */
 #include "base/mutant.h"
 #include "base/panic.h"
 #include "work/partition.h"
@@ -58,14 +59,34 @@ ring_timers(struct souk_worker *w, struct souk_shard *shard)
     }
 }
 
-/* Makes a shard that the worker has just taken his until the slice closes. Not if a push to its mailbox is half done:
- * what the push hides must not be overtaken by what this slice sends, so the shard goes back to the end of the ring. */
+/* Moves what others have pushed to the backlog. False when a push is half done, and hides what is behind it. */
+static bool
+drain(struct souk_shard *shard)
+{
+    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) backlog_push(shard, m);
+    return souk_mailbox_empty(&shard->mailbox);
+}
+
+/* A shard that is taken in mid-slice may have sent to shards that we hold, under the worker who had it: that lies in
+ * their mailboxes, and what it sends under us must not overtake it. He published before he let go, so the count tells. */
+static bool
+drain_held(struct souk_worker *w)
+{
+    uint64_t published = atomic_load(&w->partition->published);
+    bool all = true;
+    if (published == w->published_seen) return true;
+    for (unsigned i = 0; i < w->held_count; i++) all &= drain(w->held[i]);
+    if (all) w->published_seen = published;
+    return all;
+}
+
+/* Makes a shard that the worker has just taken his until the slice closes. Not if a push is half done: what it hides
+ * must not be overtaken by what this slice sends, so the shard goes back to the end of the ring. */
 static bool
 hold(struct souk_worker *w, struct souk_shard *shard)
 {
     shard->arena.heap = w->heap;
-    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) backlog_push(shard, m);
-    if (!souk_mailbox_empty(&shard->mailbox)) {
+    if (!drain(shard) || !drain_held(w)) {
         atomic_store(&shard->state, SOUK_SHARD_QUEUED);
         souk_ready_put(w->ready, shard);
         return false;
@@ -360,6 +381,7 @@ publish(struct souk_worker *w)
         uint32_t idle = SOUK_SHARD_IDLE; /* Sequentially consistent: the pusher's half of Dekker, see partition.h. */
         if (atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED)) souk_ready_put(w->ready, shard);
     }
+    if (w->outgoing_count) atomic_fetch_add(&w->partition->published, 1); /* Before let_go(): see drain_held(). */
     w->outgoing_count = 0;
 }
 

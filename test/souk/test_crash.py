@@ -27,6 +27,10 @@ class Crash(unittest.TestCase):
         self.assertGreater(said['broken'], 0)
         self.assertGreater(said['restart_ms_max'], 0)
 
+    def test_two_workers_that_take_shards_from_each_other(self):
+        said = self.crash('--times', '8', '--workers', '2', '--check-every', '2')
+        self.assertEqual((said['times'], said['violations'], said['errors']), (8, 0, 0))
+
     def test_a_scarce_item_by_credit(self):
         said = self.crash('--times', '5', '--payment', 'credit', '--units', '2000', '--skus', '2')
         self.assertEqual((said['times'], said['violations'], said['errors']), (5, 0, 0))

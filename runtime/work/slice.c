@@ -68,7 +68,7 @@ drain(struct souk_shard *shard)
 }
 
 /* A shard that is taken in mid-slice may have sent to shards that we hold, under the worker who had it: that lies in
- * their mailboxes, and what it sends under us must not overtake it. He published before he let go, so the count tells. */
+ * their mailboxes, and what it sends under us must not overtake it. He published before he let go: the count tells. */
 static bool
 drain_held(struct souk_worker *w)
 {

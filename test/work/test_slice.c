@@ -102,7 +102,8 @@ done(struct souk_request *request, const struct souk_reply *reply)
 
 /* Asks an actor of a shard, by a worker. Requests are kept until the end: nobody waits for them. */
 static void
-ask_by(unsigned worker, struct souk_request *r, uint64_t shard, uint64_t low, const struct souk_row *row, const void *message)
+ask_by(unsigned worker, struct souk_request *r, uint64_t shard, uint64_t low, const struct souk_row *row,
+       const void *message)
 {
     *r = (struct souk_request){ .to = souk_ref(noter, ((souk_key){ shard, low })), .row = row, .within_ms = 60000,
                                 .done = done };

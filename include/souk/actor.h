@@ -33,6 +33,8 @@ typedef uint32_t souk_verdict;
 #define SOUK_UNKNOWN ((souk_verdict)0xffff0004)   /* The kind has no such message. */
 #define SOUK_EXPIRED ((souk_verdict)0xffff0005)   /* The command is older than the window, or from the future. */
 #define SOUK_OVERLOADED ((souk_verdict)0xffff0006) /* Too much is under way. */
+/* From a handler: this turn has failed, as if a souk_assert had. */
+#define SOUK_FAILED ((souk_verdict)0xffff0007)
 
 /* Whom a message is for. */
 typedef struct souk_ref { uint32_t kind; souk_key key; } souk_ref;
@@ -43,14 +45,19 @@ enum souk_ending {
     SOUK_DONE,    /* Accepted; `body` is what souk_answer() gave. */
     SOUK_REFUSED, /* `refusal` says why. */
     SOUK_LATE,    /* No answer within the time; the command may have been, or may yet be, handled. */
-    SOUK_DEAD,    /* The actor could not handle it. */
+    SOUK_DEAD,    /* The actor could not handle it: its turn failed, or it is gone. */
 };
+/* Of a monitor or link (souk/volatile.h), and of no ask: the actor has ended; `refusal` is the reason. */
+#define SOUK_DOWN ((enum souk_ending)(SOUK_DEAD + 1))
 struct souk_outcome {
     uint32_t ask; /* The number that souk_ask() or souk_call() returned. */
     enum souk_ending ending;
     souk_verdict refusal;
     struct souk_bytes body;
+    souk_ref who; /* With SOUK_DOWN. */
 };
+/* The largest body of a message, encoded. */
+enum { SOUK_BODY_MAX = 1 << 20 };
 
 /* A door to the outside. Its operations are records; the calls are made at least once, under the same key. */
 struct souk_port { const char *name; uint32_t number; };
@@ -61,30 +68,31 @@ struct souk_port { const char *name; uint32_t number; };
 
 /* Remember that this happened. It is applied after decide has accepted. */
 #define souk_emit(turn, event, ...) \
-    souk_emit_((turn), &event##_event, SOUK_BODY_(event, __VA_ARGS__))
+    souk_emit_with_((turn), &event##_event, SOUK_CODED_(event, __VA_ARGS__))
 /* Send a command; no answer is wanted. */
 #define souk_tell(turn, to, command, ...) \
-    souk_tell_((turn), (to), &command##_command, SOUK_BODY_(command, __VA_ARGS__))
+    souk_tell_with_((turn), (to), &command##_command, SOUK_CODED_(command, __VA_ARGS__))
 /* Send a command; its outcome comes to decide_<reply>() within the time, exactly once, also after a crash. Returns the
  * ask's number, by which an actor with several under way tells their outcomes apart. */
 #define SOUK_WITHIN_MS(ms) (ms)
 #define souk_ask(turn, to, reply, within_ms, command, ...) \
-    souk_ask_((turn), (to), reply##_answers_##command, (within_ms), &command##_command, \
-              SOUK_BODY_(command, __VA_ARGS__))
+    souk_ask_with_((turn), (to), reply##_answers_##command, (within_ms), &command##_command, \
+                   SOUK_CODED_(command, __VA_ARGS__))
 /* Pass the message in hand on, as this command: the answer goes to whoever asked. */
 #define souk_forward(turn, to, command, ...) \
-    souk_forward_((turn), (to), &command##_command, SOUK_BODY_(command, __VA_ARGS__))
-/* Send to myself later, also after a crash. */
+    souk_forward_with_((turn), (to), &command##_command, SOUK_CODED_(command, __VA_ARGS__))
+/* Send to myself later, also after a crash. Returns a number by which a volatile actor may cancel it. */
 #define souk_wake(turn, delay_ms, command, ...) \
-    souk_wake_((turn), (delay_ms), &command##_command, SOUK_BODY_(command, __VA_ARGS__))
+    souk_wake_with_((turn), (delay_ms), &command##_command, SOUK_CODED_(command, __VA_ARGS__))
 /* Call a port: the operation's record goes out once the turn is durable, at least once; the outcome comes to
- * decide_<reply>(), declared as REPLY(n, reply, operation). `key` is the call's idempotency key. */
+ * decide_<reply>(), declared as REPLY(n, reply, operation). `key` is the call's idempotency key. Not in a turn of a
+ * volatile actor. */
 #define souk_call(turn, port, key, reply, within_ms, operation, ...) \
     souk_call_((turn), (port), (key), reply##_answers_##operation, (within_ms), souk_layout_of_##operation, \
                SOUK_BODY_(operation, __VA_ARGS__))
 /* What the asker gets with SOUK_DONE: a record. At most one a turn. */
 #define souk_answer(turn, record, ...) \
-    souk_answer_((turn), souk_layout_of_##record, SOUK_BODY_(record, __VA_ARGS__))
+    souk_answer_with_((turn), SOUK_CODED_(record, __VA_ARGS__))
 /* The answer to an earlier turn that returned SOUK_LATER: its asker, the verdict, and a record. */
 #define souk_answer_later(turn, asker, verdict, record, ...) \
     souk_answer_later_((turn), (asker), (verdict), souk_layout_of_##record, SOUK_BODY_(record, __VA_ARGS__))
@@ -117,6 +125,10 @@ struct souk_kind {
     souk_verdict (*answer)(const void *state, uint32_t tag, struct souk_reader *in, const souk_turn *turn);
     bool (*apply)(void *state, uint32_t tag, struct souk_reader *in); /* False: no such event, or malformed. */
     void (*check)(const void *state); /* Asserts the invariant, after the events of each turn. */
+    /* Of a volatile kind (souk/volatile.h), which has neither decide, apply nor check. */
+    souk_verdict (*handle)(void *state, uint32_t tag, struct souk_reader *in, const struct souk_outcome *outcome,
+                           souk_turn *turn);
+    const struct souk_volatile *policy; /* NULL: an event-sourced kind. */
 };
 
 /* ---- Behind the verbs. ---- */
@@ -131,15 +143,62 @@ struct souk_kind {
     SOUK_ARGUMENT_17_(_, ##__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #define SOUK_ARGUMENT_17_(_, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, count, ...) count
 
-void souk_emit_(souk_turn *, const struct souk_row *, const void *body);
-void souk_tell_(souk_turn *, souk_ref, const struct souk_row *, const void *body);
-uint32_t souk_ask_(souk_turn *, souk_ref, uint32_t reply, uint32_t within_ms, const struct souk_row *,
-                   const void *body);
-void souk_forward_(souk_turn *, souk_ref, const struct souk_row *, const void *body);
-void souk_wake_(souk_turn *, uint64_t delay_ms, const struct souk_row *, const void *body);
+/* A body with its coders: what the functions below take. The encoders are inlined where the verb stands. */
+typedef size_t souk_size_of_(const void *body);
+typedef uint8_t *souk_put_at_(uint8_t *at, const void *body);
+#define SOUK_CODED_(message, ...) SOUK_BODY_(message, __VA_ARGS__), souk_size_##message, souk_put_##message
+#define SOUK_VERB_ static inline __attribute__((always_inline))
+
+/* Each makes room for a body of that length, which is to be written at once. */
+uint8_t *souk_emit_(souk_turn *, const struct souk_row *, size_t length);
+uint8_t *souk_tell_(souk_turn *, souk_ref, const struct souk_row *, size_t length);
+uint8_t *souk_ask_(souk_turn *, souk_ref, uint32_t reply, uint32_t within_ms, const struct souk_row *, size_t length,
+                   uint32_t *number);
+uint8_t *souk_forward_(souk_turn *, souk_ref, const struct souk_row *, size_t length);
+uint8_t *souk_wake_(souk_turn *, uint64_t delay_ms, const struct souk_row *, size_t length, uint32_t *number);
+uint8_t *souk_answer_(souk_turn *, size_t length);
+
+SOUK_VERB_ void
+souk_emit_with_(souk_turn *turn, const struct souk_row *row, const void *body, souk_size_of_ *size, souk_put_at_ *put)
+{
+    put(souk_emit_(turn, row, size(body)), body);
+}
+SOUK_VERB_ void
+souk_tell_with_(souk_turn *turn, souk_ref to, const struct souk_row *row, const void *body, souk_size_of_ *size,
+                souk_put_at_ *put)
+{
+    put(souk_tell_(turn, to, row, size(body)), body);
+}
+SOUK_VERB_ uint32_t
+souk_ask_with_(souk_turn *turn, souk_ref to, uint32_t reply, uint32_t within_ms, const struct souk_row *row,
+               const void *body, souk_size_of_ *size, souk_put_at_ *put)
+{
+    uint32_t number;
+    put(souk_ask_(turn, to, reply, within_ms, row, size(body), &number), body);
+    return number;
+}
+SOUK_VERB_ void
+souk_forward_with_(souk_turn *turn, souk_ref to, const struct souk_row *row, const void *body, souk_size_of_ *size,
+                   souk_put_at_ *put)
+{
+    put(souk_forward_(turn, to, row, size(body)), body);
+}
+SOUK_VERB_ uint32_t
+souk_wake_with_(souk_turn *turn, uint64_t delay_ms, const struct souk_row *row, const void *body, souk_size_of_ *size,
+                souk_put_at_ *put)
+{
+    uint32_t number;
+    put(souk_wake_(turn, delay_ms, row, size(body), &number), body);
+    return number;
+}
+SOUK_VERB_ void
+souk_answer_with_(souk_turn *turn, const void *record, souk_size_of_ *size, souk_put_at_ *put)
+{
+    put(souk_answer_(turn, size(record)), record);
+}
+
 uint32_t souk_call_(souk_turn *, const struct souk_port *, souk_key key, uint32_t reply, uint32_t within_ms,
                     const struct souk_layout *, const void *body);
-void souk_answer_(souk_turn *, const struct souk_layout *, const void *body);
 void souk_answer_later_(souk_turn *, souk_asker, souk_verdict, const struct souk_layout *, const void *body);
 bool souk_outcome_read_(souk_turn *, const struct souk_outcome *, const struct souk_layout *, void *out);
 /* Encodes the view that answer_<query>() filled. */
@@ -209,7 +268,8 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
         return true;                                                                                  \
     }
 
-#define SOUK_ACTOR(actor, TABLE)                                                                      \
+/* Layouts, rows and refusals; what any kind has. */
+#define SOUK_ROWS_(actor, TABLE)                                                                      \
     enum { souk_this_kind_ = actor##_kind_number };                                                   \
     TABLE(SOUK_LAYOUTS_RECORD_, SOUK_NOTHING_, SOUK_LAYOUTS_COMMAND_, SOUK_NOTHING_,                  \
           SOUK_LAYOUTS_QUERY_, SOUK_LAYOUTS_EVENT_, SOUK_LAYOUT_F_, SOUK_LAYOUT_L_, SOUK_LAYOUT_O_)   \
@@ -220,7 +280,24 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
               SOUK_ROW_EVENT_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_) NULL };                   \
     static const struct souk_refusal actor##_refusals_[] = {                                          \
         TABLE(SOUK_NOTHING_, SOUK_REFUSAL_ROW_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_,          \
-              SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_) { 0, NULL, NULL } };        \
+              SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_) { 0, NULL, NULL } };
+
+/* Queries; what any kind has. */
+#define SOUK_ANSWERS_(actor, TABLE)                                                                   \
+    static souk_verdict actor##_answer_(const void *state, uint32_t tag,                              \
+        struct souk_reader *in SOUK_UNUSED, const souk_turn *turn SOUK_UNUSED)                        \
+    {                                                                                                 \
+        const struct actor *self SOUK_UNUSED = state;                                                 \
+        switch (tag) {                                                                                \
+        TABLE(SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_ANSWER_QUERY_,         \
+              SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                             \
+        default: return SOUK_UNKNOWN;                                                                 \
+        }                                                                                             \
+    }
+
+#define SOUK_ACTOR(actor, TABLE)                                                                      \
+    SOUK_ROWS_(actor, TABLE)                                                                          \
+    SOUK_ANSWERS_(actor, TABLE)                                                                       \
     static souk_verdict actor##_decide_(const void *state, uint32_t tag,                              \
         struct souk_reader *in SOUK_UNUSED, const struct souk_outcome *outcome SOUK_UNUSED,           \
         souk_turn *turn SOUK_UNUSED)                                                                  \
@@ -228,16 +305,6 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
         const struct actor *self SOUK_UNUSED = state;                                                         \
         switch (tag) {                                                                                \
         TABLE(SOUK_NOTHING_, SOUK_NOTHING_, SOUK_DECIDE_COMMAND_, SOUK_DECIDE_REPLY_, SOUK_NOTHING_,  \
-              SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                             \
-        default: return SOUK_UNKNOWN;                                                                 \
-        }                                                                                             \
-    }                                                                                                 \
-    static souk_verdict actor##_answer_(const void *state, uint32_t tag,                              \
-        struct souk_reader *in SOUK_UNUSED, const souk_turn *turn SOUK_UNUSED)                        \
-    {                                                                                                 \
-        const struct actor *self SOUK_UNUSED = state;                                                 \
-        switch (tag) {                                                                                \
-        TABLE(SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_ANSWER_QUERY_,         \
               SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                             \
         default: return SOUK_UNKNOWN;                                                                 \
         }                                                                                             \
@@ -254,6 +321,6 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
     static void actor##_check_(const void *state) { check_##actor(state); }                           \
     const struct souk_kind actor##_kind = {                                                           \
         #actor, actor##_kind_number, sizeof(struct actor), actor##_state_, actor##_rows_,             \
-        actor##_refusals_, actor##_decide_, actor##_answer_, actor##_apply_, actor##_check_ }
+        actor##_refusals_, actor##_decide_, actor##_answer_, actor##_apply_, actor##_check_, NULL, NULL }
 
 #endif

@@ -90,7 +90,7 @@ struct souk_guest {
 };
 
 struct souk_options {
-    const char *directory;              /* The data directory; made when missing. */
+    const char *directory;              /* The data directory; made when missing. NULL: all kinds are volatile. */
     const struct souk_kind *const *kinds; /* NULL at the end. */
     const struct souk_port_driver *ports; /* port NULL at the end; NULL: none. */
     const struct souk_guest *guests;      /* enter NULL at the end; NULL: none. */
@@ -98,6 +98,7 @@ struct souk_options {
     uint32_t backlog_max;               /* Un-synced bytes before new requests are refused; 0: 16 MiB. */
     uint32_t checkpoint_mib;            /* Journal growth between checkpoints; 0: 256. */
     uint32_t actors_max;                /* Live in memory before idle ones are put to sleep; 0: 4 Mi. */
+    uint32_t volatile_max;              /* Volatile ones in one shard before spawning is refused; 0: 16 Mi. */
 };
 
 /* Opens the data directory, recovers, and starts the workers; returns when guests have entered. `why` gets a sentence

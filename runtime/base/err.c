@@ -18,6 +18,7 @@ enum { NOTE_BYTES = 512 };
 static _Thread_local char note[NOTE_BYTES];
 static _Thread_local void (*teller)(const void *what, char *out, size_t size);
 static _Thread_local const void *told;
+static _Thread_local struct souk_catch *catching;
 
 const char *
 souk_err_text(souk_err err)
@@ -47,6 +48,12 @@ souk_panic_teller(void (*tell)(const void *what, char *out, size_t size), const 
 }
 
 void
+souk_panic_catch(struct souk_catch *catch)
+{
+    catching = catch;
+}
+
+void
 souk_panic_note_clear(void)
 {
     note[0] = '\0';
@@ -55,6 +62,13 @@ souk_panic_note_clear(void)
 void
 souk_panic(const char *file, int line, const char *what)
 {
+    if (catching && catching->armed) {
+        *(volatile bool *)&catching->armed = false;
+        catching->file = file;
+        catching->line = line;
+        catching->what = what;
+        longjmp(catching->jump, 1);
+    }
     char text[NOTE_BYTES + 768], place[200] = "";
     if (told) teller(told, place, sizeof place);
     int length = snprintf(text, sizeof text, "souk: bug at %s:%d: %s\n%s%s%s%s%s%s", file, line, what,

@@ -11,6 +11,8 @@
  * the size that its owner says, so saying another size when freeing is a bug that only the asan build sees. */
 #include "base/heap.h"
 
+#include "base/panic.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -119,6 +121,7 @@ magazine_room(unsigned class)
 static _Noreturn void
 out_of_memory(void)
 {
+    souk_panic_catch(NULL); /* Not the fault of the turn in which it happens: what it was building is half done. */
     souk_panic(__FILE__, __LINE__, "out of memory");
 }
 

@@ -13,12 +13,12 @@ home(const struct souk_directory *d, uint32_t kind, souk_key key)
 }
 
 static bool
-same(const struct souk_cell *cell, uint32_t kind, souk_key key)
+same(const struct souk_identity *actor, uint32_t kind, souk_key key)
 {
-    return cell->kind->number == kind && souk_key_equal(cell->key, key);
+    return actor->kind->number == kind && souk_key_equal(actor->key, key);
 }
 
-struct souk_cell *
+struct souk_identity *
 souk_directory_find(const struct souk_directory *d, uint32_t kind, souk_key key)
 {
     if (!d->slots) return NULL;
@@ -28,39 +28,33 @@ souk_directory_find(const struct souk_directory *d, uint32_t kind, souk_key key)
 }
 
 static void
-place(struct souk_directory *d, struct souk_cell *cell)
+place(struct souk_directory *d, struct souk_identity *actor)
 {
-    uint32_t i = home(d, cell->kind->number, cell->key);
+    uint32_t i = home(d, actor->kind->number, actor->key);
     while (d->slot[i]) i = (i + 1) & (d->slots - 1);
-    d->slot[i] = cell;
-}
-
-struct souk_cell *
-souk_directory_add(struct souk_directory *d, struct souk_arena *arena, const struct souk_kind *kind, souk_key key)
-{
-    if (2 * d->count >= d->slots) {
-        struct souk_directory wider = { .slots = d->slots ? 2 * d->slots : 16, .count = d->count };
-        wider.slot = souk_heap_zalloc(arena->heap, wider.slots * sizeof(struct souk_cell *));
-        for (uint32_t i = 0; i < d->slots; i++)
-            if (d->slot[i]) place(&wider, d->slot[i]);
-        souk_heap_free(arena->heap, d->slot, d->slots * sizeof(struct souk_cell *));
-        *d = wider;
-    }
-    struct souk_cell *cell = souk_heap_zalloc(arena->heap, sizeof *cell + kind->state_size);
-    cell->kind = kind;
-    cell->key = key;
-    *(struct souk_arena **)(void *)cell->state = arena;
-    place(d, cell);
-    d->count++;
-    return cell;
+    d->slot[i] = actor;
 }
 
 void
-souk_directory_remove(struct souk_directory *d, struct souk_arena *arena, struct souk_cell *cell)
+souk_directory_add(struct souk_directory *d, souk_heap *heap, struct souk_identity *actor)
 {
-    souk_assert(!cell->waiting.head);
-    uint32_t mask = d->slots - 1, hole = home(d, cell->kind->number, cell->key);
-    while (d->slot[hole] != cell) hole = (hole + 1) & mask;
+    if (2 * d->count >= d->slots) {
+        struct souk_directory wider = { .slots = d->slots ? 2 * d->slots : 16, .count = d->count };
+        wider.slot = souk_heap_zalloc(heap, wider.slots * sizeof *wider.slot);
+        for (uint32_t i = 0; i < d->slots; i++)
+            if (d->slot[i]) place(&wider, d->slot[i]);
+        souk_heap_free(heap, d->slot, d->slots * sizeof *d->slot);
+        *d = wider;
+    }
+    place(d, actor);
+    d->count++;
+}
+
+void
+souk_directory_remove(struct souk_directory *d, const struct souk_identity *actor)
+{
+    uint32_t mask = d->slots - 1, hole = home(d, actor->kind->number, actor->key);
+    while (d->slot[hole] != actor) hole = (hole + 1) & mask;
     d->slot[hole] = NULL;
     for (uint32_t next = (hole + 1) & mask; d->slot[next]; next = (next + 1) & mask) {
         uint32_t wanted = home(d, d->slot[next]->kind->number, d->slot[next]->key);
@@ -70,6 +64,24 @@ souk_directory_remove(struct souk_directory *d, struct souk_arena *arena, struct
         hole = next;
     }
     d->count--;
+}
+
+struct souk_cell *
+souk_cell_new(struct souk_directory *d, struct souk_arena *arena, const struct souk_kind *kind, souk_key key)
+{
+    struct souk_cell *cell = souk_heap_zalloc(arena->heap, sizeof *cell + kind->state_size);
+    cell->kind = kind;
+    cell->key = key;
+    *(struct souk_arena **)(void *)cell->state = arena;
+    souk_directory_add(d, arena->heap, &cell->identity);
+    return cell;
+}
+
+void
+souk_cell_free(struct souk_directory *d, struct souk_arena *arena, struct souk_cell *cell)
+{
+    souk_assert(!cell->waiting.head);
+    souk_directory_remove(d, &cell->identity);
     souk_state_clear(cell->kind, cell->state);
     souk_heap_free(arena->heap, cell->asks, cell->asks_room * sizeof *cell->asks);
     souk_heap_free(arena->heap, cell, sizeof *cell + cell->kind->state_size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cell/cell.h -- one live actor, and the directory of those of a shard. One thread at a time: whoever runs the shard.
- * */
+/* cell/cell.h -- one live event-sourced actor, and the directory of the actors of a shard. One thread at a time: whoever
+ * runs the shard. */
 #ifndef SOUK_CELL_CELL_H
 #define SOUK_CELL_CELL_H
 
@@ -14,9 +14,14 @@ struct souk_open_ask {
     bool durable; /* An earlier batch OPENED it: its end must be recorded. */
 };
 
+/* Who an actor is: how both event-sourced ones and volatile ones (live.h) begin. */
+struct souk_identity { const struct souk_kind *kind; souk_key key; };
+
 struct souk_cell {
-    const struct souk_kind *kind;
-    souk_key key;
+    union {
+        struct souk_identity identity;
+        struct { const struct souk_kind *kind; souk_key key; };
+    };
     uint64_t position; /* Of the last batch that has something of this actor; 0: none. */
     uint64_t snapshot; /* The position of the snapshot it was woken from: replay ignores batches up to it. */
     uint64_t stamp;    /* Of the batch under way in which it is entry `index` of the dictionary. */
@@ -34,16 +39,32 @@ struct souk_cell {
     _Alignas(16) uint8_t state[];
 };
 
-/* Cells by kind and key: open addressing with linear probing. */
-struct souk_directory { struct souk_cell **slot; uint32_t count, slots; };
+/* Actors by kind and key: open addressing with linear probing. */
+struct souk_directory { struct souk_identity **slot; uint32_t count, slots; };
 
-/* The actor, or NULL when it isn't live. */
-struct souk_cell *souk_directory_find(const struct souk_directory *directory, uint32_t kind, souk_key key);
-/* A new, zeroed actor. */
-struct souk_cell *souk_directory_add(struct souk_directory *directory, struct souk_arena *arena,
-                                     const struct souk_kind *kind, souk_key key);
+/* The actor, or NULL when it isn't there. */
+struct souk_identity *souk_directory_find(const struct souk_directory *directory, uint32_t kind, souk_key key);
+/* Adds one that isn't there, and takes out one that is. */
+void souk_directory_add(struct souk_directory *directory, souk_heap *heap, struct souk_identity *actor);
+void souk_directory_remove(struct souk_directory *directory, const struct souk_identity *actor);
+
+/* The event-sourced actor, or NULL when it isn't live. */
+static inline struct souk_cell *
+souk_cell_find(const struct souk_directory *directory, uint32_t kind, souk_key key)
+{
+    return (struct souk_cell *)(void *)souk_directory_find(directory, kind, key);
+}
+/* The event-sourced actor in a directory's slot, or NULL. */
+static inline struct souk_cell *
+souk_cell_at(const struct souk_directory *directory, uint32_t slot)
+{
+    return (struct souk_cell *)(void *)directory->slot[slot];
+}
+/* A new, zeroed actor in the directory. */
+struct souk_cell *souk_cell_new(struct souk_directory *directory, struct souk_arena *arena,
+                                const struct souk_kind *kind, souk_key key);
 /* Forgets and frees an actor that has no waiting messages. */
-void souk_directory_remove(struct souk_directory *directory, struct souk_arena *arena, struct souk_cell *cell);
+void souk_cell_free(struct souk_directory *directory, struct souk_arena *arena, struct souk_cell *cell);
 
 /* An ask's place among the open ones, or NULL. */
 struct souk_open_ask *souk_cell_ask(struct souk_cell *cell, uint32_t number);

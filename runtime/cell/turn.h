@@ -8,11 +8,39 @@
 #define SOUK_CELL_TURN_H
 
 #include "cell/batch.h"
-#include "cell/cell.h"
+#include "base/panic.h"
+#include "cell/live.h"
+#include <souk/volatile.h>
+
+struct souk_live;
+
+/* The turn under way. It stands in the slice, not on the stack: a turn that fails is left by a jump. */
+struct souk_turn {
+    struct souk_slice *slice;
+    struct souk_cell *cell;      /* Whose turn it is: event-sourced, */
+    struct souk_live *live;      /* or volatile. */
+    struct souk_message *message;
+    struct souk_bytes answer;    /* In scratch. */
+    uint32_t asked_mark;         /* The number of the actor's last ask before the turn. */
+    bool passed_on;              /* By souk_forward: somebody else answers. */
+    /* Of an event-sourced actor: */
+    bool recorded;               /* The batch has its TURN. */
+    bool new_entry;              /* This turn put the cell into the dictionary. */
+    uint32_t events;             /* How many it emitted. */
+    size_t mark, events_mark;    /* The batch's length before the turn, and after its TURN. */
+    uint32_t sends_mark, opened_mark, asks_mark;
+    /* Of a volatile one: */
+    uint8_t lane;                /* Which share of others' queues its messages take. */
+    struct souk_fifo out;        /* What it sent: routed when it is over. */
+    bool kept;                   /* The message was put aside: in the stash, in a gathering. */
+    bool ends;                   /* The actor ends after it, for that reason. */
+    uint32_t reason;
+    struct souk_gathering *gathering; /* Whose outcomes are being told. */
+};
 
 /* What turns did, in plain counts. */
 struct souk_turn_counts {
-    uint64_t turns, events, refusals, malformed, messages, asks, late;
+    uint64_t turns, events, refusals, malformed, messages, asks, late, expired;
 };
 
 struct souk_slice {
@@ -32,14 +60,49 @@ struct souk_slice {
     struct souk_opened { struct souk_cell *cell; uint32_t number; } *opened; /* Asks made in this batch. */
     uint32_t opened_count, opened_room;
     struct souk_turn_counts counts;
+    struct souk_turn turn;
+    struct souk_catch catch; /* Where a turn that fails is caught: armed while an author's function runs. */
     /* Where messages go: to an actor of the partition (takes the message), and out of it. */
     void *self;
     void (*route)(void *self, struct souk_message *message);
     void (*exit)(void *self, struct souk_message *message);
+    /* Makes a volatile actor; NULL when there are too many. See live.h. */
+    struct souk_live *(*spawn)(void *self, const struct souk_kind *kind, enum souk_where where);
+    /* Takes one back whose spawner's turn came to nothing. */
+    void (*unspawn)(void *self, souk_ref actor);
+    /* The deadline of a volatile actor's ask; and no deadline after all. */
+    struct souk_alarm *(*arm)(void *self, souk_ref actor, uint32_t number, uint64_t due_ms);
+    void (*disarm)(void *self, struct souk_alarm *alarm);
 };
 
 enum { SOUK_SCRATCH_BYTES = 256 << 10 };
 
+#define SOUK_ROOM_FOR_ONE(slice, list)                                                                     \
+    do {                                                                                                   \
+        if ((slice)->list##_count == (slice)->list##_room) {                                               \
+            uint32_t room = (slice)->list##_room ? 2 * (slice)->list##_room : 64;                          \
+            (slice)->list = souk_heap_grow((slice)->heap, (slice)->list,                                   \
+                (slice)->list##_room * sizeof *(slice)->list, room * sizeof *(slice)->list);               \
+            (slice)->list##_room = room;                                                                   \
+        }                                                                                                  \
+    } while (0)
+
+/* ---- For the verbs. ---- */
+
+/* A message of the turn under way, to be filled in; routed when the turn has been accepted. */
+struct souk_message *souk_turn_send(souk_turn *turn, enum souk_message_class class, souk_ref to, uint32_t tag,
+                                    size_t length);
+/* Writes the TURN of an event-sourced actor, once something of this turn must be on record. */
+void souk_turn_record(souk_turn *turn);
+
+/* ---- For whoever runs a slice. ---- */
+
+/* Says whose turn is under way: for souk_panic_teller(), with the slice. */
+void souk_turn_tell(const void *slice, char *out, size_t size);
+
+/* Tells the asker of a message how it ended: a turn's own answer, or what became of a message without a turn. */
+void souk_turn_answer(souk_turn *turn, const struct souk_message *message, enum souk_ending ending,
+                      souk_verdict refusal);
 /* Runs the turn in which `cell` takes `message`, which is freed, or kept in cell->waiting when it is a query that has
  * to wait. */
 void souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *message);
@@ -50,5 +113,24 @@ void souk_turn_refuse(struct souk_slice *slice, struct souk_cell *cell, struct s
 uint32_t souk_slice_actor(struct souk_slice *slice, struct souk_cell *cell);
 /* Applies one recorded event, in replay. False when the kind doesn't know it or it is malformed. */
 bool souk_turn_replay(struct souk_cell *cell, struct souk_scratch *scratch, uint32_t tag, struct souk_bytes body);
+
+/* ---- Turns of volatile actors: liveturn.c. ---- */
+
+enum souk_live_next { SOUK_LIVE_GOES_ON, SOUK_LIVE_ENDS, SOUK_LIVE_FAILS };
+/* Runs the turn in which slice->turn.live takes a message from its queue, and says whether the actor is to end, for
+ * turn.reason, or has failed: then turn.message is the caller's, unless turn.kept. What it sent hangs on turn.out. */
+enum souk_live_next souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_message *message);
+/* Drops what the turn under way has sent, spawned and opened. */
+void souk_live_undo(souk_turn *turn);
+/* An actor's end: tells all that watch it, and calls off what it had under way. Not yet freed. */
+void souk_live_end(struct souk_slice *slice, struct souk_live *live, uint32_t reason);
+/* The end of one life of it: its state is zeroed, its children are stopped. */
+void souk_live_restart(struct souk_slice *slice, struct souk_live *live);
+/* Calls off all that is under way for an actor. */
+void souk_live_call_off(struct souk_slice *slice, struct souk_live *live);
+/* An entry for what a verb begins, with its alarm. For the verbs. */
+souk_asker souk_live_ask(souk_turn *turn, enum souk_open_class class, souk_ref to, uint32_t reply, uint64_t due_ms);
+/* A signal from one actor to another. */
+void souk_live_signal(souk_turn *turn, souk_ref to, enum souk_signal signal, souk_asker from, uint32_t reason);
 
 #endif

@@ -16,6 +16,8 @@ enum souk_message_class {
     SOUK_ANSWER,   /* An exit: the answer to a request. */
     SOUK_LOADED,   /* To the keeper: an actor's snapshot is needed; from him: here it is. */
     SOUK_CHUNK,    /* To the keeper: a snapshot for the vault, name and value. */
+    SOUK_SIGNAL,   /* To a volatile actor, from the runtime or a verb: `tag` is an enum souk_signal. */
+    SOUK_PROBE,    /* To a shard: whoever holds it tells what is in it. */
 };
 
 struct souk_cell;
@@ -27,21 +29,28 @@ struct souk_message {
     struct souk_message *next;
     uint64_t dep;          /* Rule R4: the highest position that its content may depend on. */
     uint64_t time_ms;      /* The turn time of its sender; the turn that handles it is not earlier (R9). */
-    uint64_t due_ms;       /* Of a wake; of a request, when its asker gives up. */
-    uint64_t ticket;       /* Of a request, an answer and a call: whom it is for. */
+    uint64_t due_ms;       /* Of a wake; of an ask or a request, when its asker gives up, or 0. */
     souk_ref to;
-    souk_asker asker;
-    struct souk_cell *asks;  /* Within its batch: who asked, or for an outcome, whom it is for; saves looking it up. */
-    struct souk_id id;
+    union {
+        souk_asker asker;
+        struct { uint64_t ticket; uint16_t origin; }; /* Of a request and an answer: whom it is for, on which worker. */
+    };
+    union {
+        struct souk_id id;
+        struct {                    /* While `in_batch`: */
+            struct souk_cell *asks; /* Who asked, or for an outcome, whom it is for; saves looking it up. */
+            uint32_t slot;          /* Its place among the sends of the batch under way. */
+        };
+    };
     uint32_t tag;          /* The row; for an outcome, the reply's row. */
-    uint32_t slot;         /* Its place among the sends of the batch under way, while id.position is 0. */
-    souk_verdict refusal;
     uint32_t length;       /* Of the body, in bytes. */
-    uint16_t origin;       /* The worker that a request came from. */
+    souk_verdict refusal;
     uint8_t class;         /* enum souk_message_class */
     uint8_t ending;        /* Of an outcome or answer: enum souk_ending. */
-    bool is_query;
-    bool in_batch;         /* Sent in the batch under way. */
+    uint8_t lane;          /* Which share of a volatile actor's queue it takes. */
+    bool is_query : 1;
+    bool in_batch : 1;     /* Sent in the batch under way, by an event-sourced actor. */
+    bool spawns : 1;       /* The first one of a spawned actor. */
     uint8_t body[];
 };
 
@@ -49,9 +58,7 @@ static inline struct souk_message *
 souk_message_new(souk_heap *heap, enum souk_message_class class, size_t length)
 {
     struct souk_message *m = souk_heap_alloc(heap, sizeof *m + length);
-    memset(m, 0, sizeof *m);
-    m->class = (uint8_t)class;
-    m->length = (uint32_t)length;
+    *m = (struct souk_message){ .class = (uint8_t)class, .length = (uint32_t)length };
     return m;
 }
 

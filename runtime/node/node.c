@@ -5,6 +5,7 @@
  * busy; one for the keeper, which reads and writes snapshots. A worker that finds nothing more to do commits its own
  * batches, so that a single request at rest costs no wake; one that is busy leaves that to the journal thread. */
 #include "store/data.h"
+#include "store/memory.h"
 #include "work/partition.h"
 
 #include <stdio.h>
@@ -30,6 +31,7 @@ struct worker_thread {
 
 struct souk_node {
     struct souk_data data;
+    souk_memory_store *store; /* Of a node without a data directory. */
     struct souk_partition *partition;
     const struct souk_guest *guests;
     unsigned guests_count;
@@ -67,7 +69,7 @@ tick(struct worker_thread *t)
     if (w->number) return;
     /* Worker 0 watches the disk (R8) and whether the journal has failed. */
     struct souk_partition *p = node->partition;
-    atomic_store(&p->disk_full, souk_data_room(&node->data) == 0);
+    if (!node->store) atomic_store(&p->disk_full, souk_data_room(&node->data) == 0);
     if (atomic_load(&p->fault)) souk_bed_call(&node->waiting);
 }
 
@@ -194,6 +196,31 @@ default_workers(void)
     return cores > 1 && cores <= 4 ? cores - 1 : cores; /* On small machines the journal and the clients need one. */
 }
 
+/* Without a directory there is nothing to keep, so no event-sourced actor can be hosted. */
+static souk_err
+open_memory(struct souk_node *node, const struct souk_world *world, const struct souk_options *o, char *why,
+            size_t why_size)
+{
+    for (const struct souk_kind *const *kind = o->kinds; *kind; kind++) {
+        if ((*kind)->policy) continue;
+        if (why && why_size)
+            snprintf(why, why_size, "kind %s is event-sourced, which needs a data directory", (*kind)->name);
+        return SOUK_ERR_USAGE;
+    }
+    world->random(world->self, node->data.secret.bytes, sizeof node->data.secret.bytes);
+    node->store = souk_memory_store_open();
+    souk_err err = souk_memory_store_journal(node->store, &node->data.journal);
+    if (!err) err = souk_memory_store_vault(node->store, &node->data.vault);
+    return err;
+}
+
+static void
+close_data(struct souk_node *node)
+{
+    if (!node->store) souk_data_close(&node->data);
+    else souk_memory_store_close(&node->store);
+}
+
 souk_err
 souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, size_t why_size)
 {
@@ -201,8 +228,10 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
     if (!node) return SOUK_ERR_MEMORY;
     if (why && why_size) *why = 0;
     const struct souk_world *world = souk_world_os();
-    souk_err err = souk_data_open(&node->data, world, o->directory, true, why, why_size);
+    souk_err err = o->directory ? souk_data_open(&node->data, world, o->directory, true, why, why_size)
+                                : open_memory(node, world, o, why, why_size);
     if (err) {
+        if (node->store) souk_memory_store_close(&node->store);
         free(node);
         return err;
     }
@@ -211,12 +240,13 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         .journal = node->data.journal, .vault = node->data.vault, .secret = node->data.secret,
         .workers = o->workers ? o->workers : default_workers(),
         .backlog_max = o->backlog_max, .checkpoint_bytes = (uint64_t)o->checkpoint_mib << 20,
-        .actors_max = o->actors_max,
+        .actors_max = o->actors_max, .volatile_max = o->volatile_max,
     };
     err = souk_partition_open(&node->partition, &options, why, why_size);
     if (err) {
-        if (why && why_size && !*why) snprintf(why, why_size, "%s: %s", o->directory, souk_err_text(err));
-        souk_data_close(&node->data);
+        if (why && why_size && !*why)
+            snprintf(why, why_size, "%s: %s", o->directory ? o->directory : "no directory", souk_err_text(err));
+        close_data(node);
         free(node);
         return err;
     }
@@ -286,7 +316,7 @@ souk_node_close(struct souk_node **node_p)
         if (p->workers[i]->loop) souk_loop_close(&p->workers[i]->loop);
     finish(p);
     souk_partition_close(&node->partition);
-    souk_data_close(&node->data);
+    close_data(node);
     free(node->workers);
     free(node);
 }
@@ -334,9 +364,9 @@ void
 souk_node_stats(const struct souk_node *node, struct souk_stats *out)
 {
     struct souk_partition *p = node->partition;
-    uint64_t sum[16] = { 0 };
+    uint64_t sum[SOUK_COUNTS] = { 0 };
     for (unsigned i = 0; i < p->workers_count; i++)
-        for (unsigned n = 0; n < 16; n++)
+        for (unsigned n = 0; n < SOUK_COUNTS; n++)
             sum[n] += atomic_load_explicit(&p->workers[i]->counted[n], memory_order_relaxed);
     *out = (struct souk_stats){
         .turns = sum[SOUK_N_TURNS], .events = sum[SOUK_N_EVENTS], .refusals = sum[SOUK_N_REFUSALS],

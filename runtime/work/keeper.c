@@ -78,12 +78,12 @@ souk_shard_trim(struct souk_worker *w, struct souk_shard *shard)
     struct souk_directory *d = &shard->directory;
     uint32_t done = atomic_load_explicit(&p->checkpoint.done, memory_order_acquire);
     for (unsigned n = 0; n < LOOKS && d->count > p->actors_max / SOUK_SHARDS; n++) {
-        struct souk_cell *cell = d->slot[shard->hand++ & (d->slots - 1)];
+        struct souk_cell *cell = souk_cell_at(d, shard->hand++ & (d->slots - 1));
         if (!cell || cell->dirty || cell->loading || cell->broken || cell->waiting.head || cell->asks_count) continue;
         if (cell->stamp == w->slice.stamp || cell->used_ms + IDLE_MS > shard->now_ms) continue;
         if (cell->position && cell->cut > done) continue;
         if (cell->position) souk_shard_sleep(shard, cell->kind->number, cell->key, cell->position);
-        souk_directory_remove(d, &shard->arena, cell);
+        souk_cell_free(d, &shard->arena, cell);
         atomic_fetch_sub_explicit(&p->actors, 1, memory_order_relaxed);
     }
 }
@@ -104,6 +104,21 @@ lower_by_messages(_Atomic uint64_t *low, const struct souk_message *m)
         if (m->id.position) lower(low, m->id.position);
 }
 
+/* Wakes of event-sourced actors that are still to come. */
+static void
+lower_by_wakes(const struct souk_wheel *wheel, _Atomic uint64_t *low)
+{
+    for (unsigned i = 0; i < SOUK_WHEEL_LISTS; i++) {
+        const struct souk_timer *last = wheel->lists[i], *timer = last;
+        if (!timer) continue;
+        do {
+            timer = timer->next;
+            const struct souk_alarm *alarm = (const struct souk_alarm *)(const void *)timer;
+            if (alarm->wake && alarm->wake->id.position) lower(low, alarm->wake->id.position);
+        } while (timer != last);
+    }
+}
+
 /* Port calls whose ask has no outcome yet; the others are forgotten. */
 static void
 lower_by_calls(struct souk_shard *shard, _Atomic uint64_t *low)
@@ -111,7 +126,7 @@ lower_by_calls(struct souk_shard *shard, _Atomic uint64_t *low)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < shard->calls_count; i++) {
         struct souk_outstanding_call call = shard->calls[i];
-        struct souk_cell *cell = souk_directory_find(&shard->directory, call.asker.kind, call.asker.key);
+        struct souk_cell *cell = souk_cell_find(&shard->directory, call.asker.kind, call.asker.key);
         if (!cell || !souk_cell_ask(cell, call.asker.number)) continue;
         lower(low, call.position);
         shard->calls[kept++] = call;
@@ -125,18 +140,13 @@ cut(struct souk_worker *w, struct souk_shard *shard, uint32_t epoch)
 {
     struct souk_partition *p = w->partition;
     struct souk_checkpoint *c = &p->checkpoint;
-    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) {
-        souk_fifo_push(&shard->backlog, m);
-        shard->backlog_count++;
-    }
-    if (!souk_mailbox_empty(&shard->mailbox)) return; /* A push is half done and may hide something: later. */
+    if (!souk_slice_drain(w, shard)) return; /* A push is half done and may hide something: later. */
     atomic_store_explicit(&shard->cut, epoch, memory_order_relaxed);
     lower_by_messages(&c->low, shard->backlog.head);
-    for (uint32_t i = 0; i < shard->timers.count; i++)
-        if (shard->timers.at[i].wake) lower(&c->low, shard->timers.at[i].wake->id.position);
+    lower_by_wakes(&shard->wheel, &c->low);
     lower_by_calls(shard, &c->low);
     for (uint32_t i = 0; i < shard->directory.slots; i++) {
-        struct souk_cell *cell = shard->directory.slot[i];
+        struct souk_cell *cell = souk_cell_at(&shard->directory, i);
         if (!cell) continue;
         lower_by_messages(&c->low, cell->waiting.head);
         if (cell->broken) lower(&c->low, cell->snapshot + 1); /* What it could not take must stay to be read. */

@@ -40,15 +40,6 @@ enum {
     SOUK_GROUP_HEADER = 24,
 };
 
-/* A deadline: of an ask, or of a message to be delivered later. */
-struct souk_timer {
-    uint64_t due_ms;
-    struct souk_message *wake; /* NULL: the ask `number` of the actor. */
-    souk_ref actor;
-    uint32_t number;
-};
-struct souk_timers { struct souk_timer *at; uint32_t count, room; }; /* A binary heap, earliest first. */
-
 /* A port call that is under way: its body is in the journal from `position` on. */
 struct souk_outstanding_call { souk_asker asker; uint64_t position; };
 
@@ -63,7 +54,9 @@ struct souk_shard {
     uint32_t backlog_count, backlog_told; /* Now, and as metrics know it. */
     struct souk_directory directory;
     struct souk_arena arena;
-    struct souk_timers timers;
+    struct souk_wheel wheel;    /* Of struct souk_alarm. */
+    struct souk_population population; /* Volatile actors. */
+    struct souk_lives lives;    /* Those with something to do, while nobody holds the shard. */
     struct souk_map sleeping;   /* Actors with a snapshot that are not live; see sleeping_key(). */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
@@ -82,7 +75,12 @@ struct souk_ring_place {
 struct souk_request_slot { struct souk_request *request; uint32_t generation, next; };
 struct souk_call_slot { souk_asker asker; uint32_t generation, next; bool busy; };
 
-enum { SOUK_WHEEL = 1024, SOUK_WHEEL_MS = 8 };
+/* A message to a volatile actor that nobody took, and why. */
+struct souk_letter { struct souk_message *message; uint64_t time_ms; enum souk_ending ending; souk_verdict refusal; };
+/* A turn that failed. */
+struct souk_fault_note { uint64_t time_ms; souk_ref actor; uint32_t tag; int line; const char *file, *what; };
+
+enum { SOUK_REQUEST_WHEEL = 1024, SOUK_REQUEST_WHEEL_MS = 8, SOUK_LETTERS = 256, SOUK_COUNTS = 32 };
 
 struct souk_worker {
     struct souk_partition *partition;
@@ -90,6 +88,12 @@ struct souk_worker {
     souk_heap *heap;
     struct souk_slice slice;
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
+    struct souk_lives lives;                /* Volatile actors of these that have something to do. */
+    uint32_t spread;                        /* The next shard for who is to be spread. */
+    struct souk_letter letters[SOUK_LETTERS]; /* Dead ones: a ring. */
+    uint64_t letters_count;
+    struct souk_fault_note fault_last;
+    uint64_t fault_told_ms;
     struct souk_shard *held[SOUK_SHARDS];
     unsigned held_count;
     bool holds[SOUK_SHARDS];
@@ -110,7 +114,7 @@ struct souk_worker {
     /* Requests from outside. */
     struct souk_request_slot *requests;
     uint32_t requests_free, requests_room, requests_count;
-    struct souk_request *wheel[SOUK_WHEEL];
+    struct souk_request *wheel[SOUK_REQUEST_WHEEL];
     uint64_t wheel_at;
     struct souk_scratch read_scratch;
     uint8_t *read_memory;
@@ -126,13 +130,13 @@ struct souk_worker {
     _Atomic uint32_t checkpoint_seen;
     uint64_t tick_ns;
     /* Counted by its own thread, read by any. */
-    _Atomic uint64_t counted[16];
+    _Atomic uint64_t counted[SOUK_COUNTS];
 };
 
 enum souk_worker_count {
     SOUK_N_TURNS, SOUK_N_EVENTS, SOUK_N_REFUSALS, SOUK_N_MALFORMED, SOUK_N_MESSAGES, SOUK_N_ASKS, SOUK_N_LATE,
     SOUK_N_BATCHES, SOUK_N_BATCH_BYTES, SOUK_N_ACROSS, SOUK_N_REQUESTS, SOUK_N_REFUSED, SOUK_N_REPLIES, SOUK_N_STEALS,
-    SOUK_N_PARKS, SOUK_N_DEPTH,
+    SOUK_N_PARKS, SOUK_N_DEPTH, SOUK_N_LIVES, SOUK_N_LETTERS, SOUK_N_FAULTS, SOUK_N_RESTARTS, SOUK_N_EXPIRED,
 };
 
 /* The checkpoint under way (R6, R7); see keeper.c. */
@@ -163,6 +167,7 @@ struct souk_partition {
     const struct souk_port_driver *ports;
     uint64_t backlog_max, checkpoint_bytes;
     uint32_t actors_max; /* Live in memory before idle ones are put to sleep. */
+    uint32_t volatile_max; /* In each shard. */
     /* Time (R9): the last recorded one plus what has passed since. */
     uint64_t base_ms, base_ns;
     _Atomic bool timers_run; /* False until recovery has delivered all that was outstanding. */
@@ -200,10 +205,9 @@ souk_shard_of(const struct souk_partition *p, souk_key key)
     return &p->shards[key.high % SOUK_SHARDS];
 }
 
-/* Adds a deadline. The shard's holder. */
-void souk_timers_add(struct souk_timers *timers, souk_heap *heap, struct souk_timer timer);
-/* Takes the earliest, if it is due by then. */
-bool souk_timers_take(struct souk_timers *timers, uint64_t now_ms, struct souk_timer *out);
+/* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's holder. */
+void souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake);
+void souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, uint32_t number, uint64_t due_ms);
 
 /* Remembers that an actor has a snapshot, and of which position; and that position, 0 when it has none. The shard's
  * holder. */
@@ -218,6 +222,34 @@ void souk_slice_init(struct souk_worker *worker);
 bool souk_slice_step(struct souk_worker *worker);
 /* Something for an actor from outside the partition's shards: handled in the next slice. Takes the message. */
 void souk_worker_deliver(struct souk_worker *worker, struct souk_message *message);
+
+/* Moves what others have pushed to where it belongs. False when a push is half done, and hides what is behind it. The
+ * shard's holder. */
+bool souk_slice_drain(struct souk_worker *worker, struct souk_shard *shard);
+/* Takes a shard, if nobody has it and nothing of this slice waits to be published to it; true when it is ours now. */
+bool souk_slice_hold(struct souk_worker *worker, struct souk_shard *shard);
+/* Sends a message on its way to its actor. Takes it. */
+void souk_slice_route(struct souk_worker *worker, struct souk_message *message);
+
+/* ---- lives.c: volatile actors, in shards that the worker holds. ---- */
+
+/* Puts a message into the queue of its actor. Takes it. */
+void souk_lives_deliver(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *message);
+/* Gives an actor some turns, and puts it back into the list if there is more for it. */
+void souk_lives_run(struct souk_worker *worker, struct souk_live *live);
+/* A turn was left by a jump: what its kind's policy says. */
+void souk_lives_caught(struct souk_worker *worker);
+/* A wake or period that an actor has set. Takes the message. */
+void souk_lives_wake(struct souk_worker *worker, struct souk_message *message);
+/* An alarm of a volatile actor has rung: it is delivered, and freed. */
+void souk_lives_ring(struct souk_worker *worker, struct souk_shard *shard, struct souk_alarm *alarm);
+/* Looks after idle_ms whether the actor is idle. */
+void souk_lives_watch_idle(struct souk_worker *worker, struct souk_shard *shard, struct souk_live *live);
+/* The slice's hooks; see cell/turn.h. */
+struct souk_live *souk_lives_spawn(void *worker, const struct souk_kind *kind, enum souk_where where);
+void souk_lives_unspawn(void *worker, souk_ref actor);
+struct souk_alarm *souk_lives_arm(void *worker, souk_ref actor, uint32_t number, uint64_t due_ms);
+void souk_lives_disarm(void *worker, struct souk_alarm *alarm);
 
 /* ---- commit.c: any thread. ---- */
 
@@ -290,7 +322,7 @@ struct souk_partition_options {
     struct souk_secret secret;
     unsigned workers;
     uint64_t backlog_max, checkpoint_bytes;
-    uint32_t actors_max;
+    uint32_t actors_max, volatile_max;
 };
 /* Makes a partition and brings it to where its journal ends. Not yet any threads. Damage is told in `why`. */
 souk_err souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why,

@@ -84,14 +84,14 @@ wake_actor(struct recovery *r, uint32_t kind, souk_key key, struct souk_cell **o
 {
     struct souk_partition *p = r->p;
     struct souk_shard *shard = souk_shard_of(p, key);
-    struct souk_cell *cell = souk_directory_find(&shard->directory, kind, key);
+    struct souk_cell *cell = souk_cell_find(&shard->directory, kind, key);
     *out = cell;
     if (cell) return SOUK_OK;
     if (kind >= SOUK_KINDS_MAX || !p->kinds[kind]) {
         if (r->why) snprintf(r->why, r->why_size, "the journal has actors of kind %u, which this program lacks", kind);
         return SOUK_ERR_VERSION;
     }
-    *out = cell = souk_directory_add(&shard->directory, &shard->arena, p->kinds[kind], key);
+    *out = cell = souk_cell_new(&shard->directory, &shard->arena, p->kinds[kind], key);
     atomic_fetch_add(&p->actors, 1);
     if (!souk_shard_asleep(shard, kind, key)) return SOUK_OK;
     uint8_t name[SOUK_SNAPSHOT_NAME];
@@ -160,7 +160,7 @@ name_actor(struct recovery *r, const struct souk_step *step, uint64_t position)
 {
     struct entry e = { .ref = { step->kind, step->key } };
     struct souk_shard *shard = souk_shard_of(r->p, step->key);
-    e.cell = souk_directory_find(&shard->directory, step->kind, step->key);
+    e.cell = souk_cell_find(&shard->directory, step->kind, step->key);
     souk_err err = SOUK_OK;
     if (!e.cell && souk_shard_asleep(shard, step->kind, step->key) < position)
         err = wake_actor(r, step->kind, step->key, &e.cell);
@@ -271,8 +271,7 @@ deliver_again(struct recovery *r)
         struct souk_message *m = r->sent[i];
         struct souk_shard *shard = souk_shard_of(p, m->to.key);
         if (m->class == SOUK_WAKE) {
-            struct souk_timer timer = { .due_ms = m->due_ms, .wake = m, .actor = m->to };
-            souk_timers_add(&shard->timers, p->heap, timer);
+            souk_shard_wake(shard, p->heap, m);
         } else if (m->class) {
             souk_fifo_push(&shard->backlog, m);
             shard->backlog_count++;
@@ -299,14 +298,14 @@ rewind_clocks(struct souk_partition *p)
         struct souk_shard *shard = &p->shards[n];
         struct souk_worker *w = p->workers[n % p->workers_count];
         for (uint32_t i = 0; i < shard->directory.slots; i++) {
-            struct souk_cell *cell = shard->directory.slot[i];
+            struct souk_cell *cell = souk_cell_at(&shard->directory, i);
             for (uint32_t a = 0; cell && a < cell->asks_count; a++) {
-                struct souk_timer timer = { .due_ms = cell->asks[a].due_ms, .actor = { cell->kind->number, cell->key },
-                                            .number = cell->asks[a].number };
-                souk_timers_add(&shard->timers, p->heap, timer);
+                const struct souk_open_ask *ask = &cell->asks[a];
+                souk_shard_deadline(shard, p->heap, (souk_ref){ cell->kind->number, cell->key }, ask->number,
+                                    ask->due_ms);
             }
         }
-        if (shard->timers.count) w->due[n] = shard->timers.at[0].due_ms;
+        w->due[n] = souk_wheel_next(&shard->wheel);
         if (w->due[n] < w->due_min) w->due_min = w->due[n];
         shard->dep = atomic_load(&p->durable);
         if (!shard->backlog.head) continue;
@@ -391,12 +390,15 @@ make(struct souk_partition *p, const struct souk_partition_options *o)
     p->backlog_max = o->backlog_max ? o->backlog_max : 16 << 20;
     p->checkpoint_bytes = o->checkpoint_bytes ? o->checkpoint_bytes : UINT64_C(256) << 20;
     p->actors_max = o->actors_max ? o->actors_max : 4 << 20;
+    p->volatile_max = o->volatile_max ? o->volatile_max : 16 << 20;
     p->ring = souk_partition_lines(p->heap, SOUK_RING * sizeof *p->ring);
     p->commit_ns = souk_heap_zalloc(p->heap, sizeof *p->commit_ns);
     p->shards = souk_partition_lines(p->heap, SOUK_SHARDS * sizeof *p->shards);
     for (unsigned i = 0; i < SOUK_SHARDS; i++) {
         p->shards[i].number = i;
         p->shards[i].arena.heap = p->heap;
+        p->shards[i].population.shard = i;
+        p->world->random(p->world->self, &p->shards[i].population.generation, sizeof(uint32_t));
         souk_mailbox_init(&p->shards[i].mailbox);
     }
     souk_mailbox_init(&p->keeper_box);

@@ -18,7 +18,7 @@ now_ns(const struct souk_worker *w)
 static struct souk_request **
 wheel_of(struct souk_worker *w, uint64_t due_ns)
 {
-    return &w->wheel[due_ns / (SOUK_WHEEL_MS * 1000000ull) % SOUK_WHEEL];
+    return &w->wheel[due_ns / (SOUK_REQUEST_WHEEL_MS * 1000000ull) % SOUK_REQUEST_WHEEL];
 }
 
 static void
@@ -158,10 +158,10 @@ souk_request_answer(struct souk_worker *w, struct souk_message *m)
 void
 souk_requests_expire(struct souk_worker *w, uint64_t now)
 {
-    uint64_t step = SOUK_WHEEL_MS * 1000000ull, until = now / step;
-    if (until - w->wheel_at > SOUK_WHEEL) w->wheel_at = until - SOUK_WHEEL;
+    uint64_t step = SOUK_REQUEST_WHEEL_MS * 1000000ull, until = now / step;
+    if (until - w->wheel_at > SOUK_REQUEST_WHEEL) w->wheel_at = until - SOUK_REQUEST_WHEEL;
     for (; w->wheel_at < until; w->wheel_at++) {
-        struct souk_request *r = w->wheel[w->wheel_at % SOUK_WHEEL], *later;
+        struct souk_request *r = w->wheel[w->wheel_at % SOUK_REQUEST_WHEEL], *later;
         for (; r; r = later) {
             later = r->later_;
             if (r->due_ns_ > now) continue; /* Of a later turn of the wheel. */
@@ -169,7 +169,7 @@ souk_requests_expire(struct souk_worker *w, uint64_t now)
             wheel_remove(w, r);
             struct souk_reply reply = { .ending = SOUK_LATE };
             r->done(r, &reply);
-            later = w->wheel[w->wheel_at % SOUK_WHEEL]; /* done() may have changed the list. */
+            later = w->wheel[w->wheel_at % SOUK_REQUEST_WHEEL]; /* done() may have changed the list. */
         }
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* work/shard.c -- partition time, a shard's timers, and the checkpoint's marker. */
+/* work/shard.c -- partition time, a shard's alarms, and the checkpoint's marker. */
 #include "work/partition.h"
 
 uint64_t
@@ -8,35 +8,26 @@ souk_partition_now_ms(const struct souk_partition *p)
     return p->base_ms + (p->world->monotonic_ns(p->world->self) - p->base_ns) / 1000000;
 }
 
-/* ---- Timers: a binary heap by due time (Williams, 1964). ---- */
+/* ---- Alarms. ---- */
 
-void
-souk_timers_add(struct souk_timers *t, souk_heap *heap, struct souk_timer timer)
+static void
+arm(struct souk_shard *shard, souk_heap *heap, struct souk_alarm alarm, uint64_t due_ms)
 {
-    if (t->count == t->room) {
-        uint32_t room = t->room ? 2 * t->room : 16;
-        t->at = souk_heap_grow(heap, t->at, t->room * sizeof *t->at, room * sizeof *t->at);
-        t->room = room;
-    }
-    uint32_t i = t->count++;
-    for (; i && t->at[(i - 1) / 2].due_ms > timer.due_ms; i = (i - 1) / 2) t->at[i] = t->at[(i - 1) / 2];
-    t->at[i] = timer;
+    struct souk_alarm *a = souk_heap_alloc(heap, sizeof *a);
+    *a = alarm;
+    souk_wheel_add(&shard->wheel, &a->timer, due_ms);
 }
 
-bool
-souk_timers_take(struct souk_timers *t, uint64_t now_ms, struct souk_timer *out)
+void
+souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake)
 {
-    if (!t->count || t->at[0].due_ms > now_ms) return false;
-    *out = t->at[0];
-    struct souk_timer last = t->at[--t->count];
-    uint32_t i = 0;
-    for (uint32_t child; (child = 2 * i + 1) < t->count; i = child) {
-        if (child + 1 < t->count && t->at[child + 1].due_ms < t->at[child].due_ms) child++;
-        if (t->at[child].due_ms >= last.due_ms) break;
-        t->at[i] = t->at[child];
-    }
-    t->at[i] = last;
-    return true;
+    arm(shard, heap, (struct souk_alarm){ .wake = wake, .actor = wake->to }, wake->due_ms);
+}
+
+void
+souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, uint32_t number, uint64_t due_ms)
+{
+    arm(shard, heap, (struct souk_alarm){ .actor = actor, .number = number }, due_ms);
 }
 
 /* ---- The marker. ---- */

@@ -39,31 +39,48 @@ backlog_push(struct souk_shard *shard, struct souk_message *m)
     shard->backlog_count++;
 }
 
-/* Timers that are due become messages. The deadline of an ask is an outcome that nobody sent. */
-static void
-ring_timers(struct souk_worker *w, struct souk_shard *shard)
+/* Whether a kind is a volatile one. */
+static bool
+is_volatile(const struct souk_worker *w, uint32_t kind)
 {
-    struct souk_timer timer;
+    return w->partition->kinds[kind] && w->partition->kinds[kind]->policy;
+}
+
+/* An alarm of an event-sourced actor. The deadline of an ask is an outcome that nobody sent. */
+static void
+ring(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm *alarm)
+{
+    struct souk_message *m = alarm->wake;
+    struct souk_cell *cell = m ? NULL : souk_cell_find(&shard->directory, alarm->actor.kind, alarm->actor.key);
+    if (cell && souk_cell_ask(cell, alarm->number)) {
+        m = souk_message_new(w->heap, SOUK_OUTCOME, 0);
+        m->to = alarm->actor;
+        m->asker = (souk_asker){ alarm->actor.key, alarm->actor.kind, alarm->number };
+        m->ending = SOUK_LATE;
+    }
+    if (m) backlog_push(shard, m);
+    souk_heap_free(w->heap, alarm, sizeof *alarm);
+}
+
+/* Alarms that are due become messages. */
+static void
+ring_alarms(struct souk_worker *w, struct souk_shard *shard)
+{
     if (!atomic_load_explicit(&w->partition->timers_run, memory_order_relaxed)) return;
-    while (souk_timers_take(&shard->timers, w->slice.now_ms, &timer)) {
-        struct souk_message *m = timer.wake;
-        if (!m) {
-            struct souk_cell *cell = souk_directory_find(&shard->directory, timer.actor.kind, timer.actor.key);
-            if (!cell || !souk_cell_ask(cell, timer.number)) continue;
-            m = souk_message_new(w->heap, SOUK_OUTCOME, 0);
-            m->to = timer.actor;
-            m->asker = (souk_asker){ timer.actor.key, timer.actor.kind, timer.number };
-            m->ending = SOUK_LATE;
-        }
-        backlog_push(shard, m);
+    for (struct souk_timer *timer; (timer = souk_wheel_take(&shard->wheel, w->slice.now_ms));) {
+        struct souk_alarm *alarm = (struct souk_alarm *)(void *)timer;
+        if (is_volatile(w, alarm->actor.kind)) souk_lives_ring(w, shard, alarm);
+        else ring(w, shard, alarm);
     }
 }
 
-/* Moves what others have pushed to the backlog. False when a push is half done, and hides what is behind it. */
-static bool
-drain(struct souk_shard *shard)
+bool
+souk_slice_drain(struct souk_worker *w, struct souk_shard *shard)
 {
-    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) backlog_push(shard, m);
+    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) {
+        if (is_volatile(w, m->to.kind)) souk_lives_deliver(w, shard, m);
+        else backlog_push(shard, m);
+    }
     return souk_mailbox_empty(&shard->mailbox);
 }
 
@@ -75,7 +92,7 @@ drain_held(struct souk_worker *w)
     uint64_t published = atomic_load(&w->partition->published);
     bool all = true;
     if (published == w->published_seen) return true;
-    for (unsigned i = 0; i < w->held_count; i++) all &= drain(w->held[i]);
+    for (unsigned i = 0; i < w->held_count; i++) all &= souk_slice_drain(w, w->held[i]);
     if (all) w->published_seen = published;
     return all;
 }
@@ -86,7 +103,7 @@ static bool
 hold(struct souk_worker *w, struct souk_shard *shard)
 {
     shard->arena.heap = w->heap;
-    if (!drain(shard) || !drain_held(w)) {
+    if (!souk_slice_drain(w, shard) || !drain_held(w)) {
         atomic_store(&shard->state, SOUK_SHARD_QUEUED);
         souk_ready_put(w->ready, shard);
         return false;
@@ -95,39 +112,60 @@ hold(struct souk_worker *w, struct souk_shard *shard)
     w->holds[shard->number] = true;
     if (shard->dep > w->slice.dep) w->slice.dep = shard->dep;
     if (shard->now_ms > w->slice.now_ms) w->slice.now_ms = shard->now_ms;
-    ring_timers(w, shard);
+    ring_alarms(w, shard);
+    if (shard->lives.head) {
+        if (w->lives.tail) w->lives.tail->ready = shard->lives.head;
+        else w->lives.head = shard->lives.head;
+        w->lives.tail = shard->lives.tail;
+        shard->lives = (struct souk_lives){ NULL, NULL };
+    }
     return true;
 }
 
-/* Takes a shard if nobody has it and nothing of this slice waits to be published to it; true when it is ours now. */
-static bool
-hold_idle(struct souk_worker *w, struct souk_shard *shard)
+bool
+souk_slice_hold(struct souk_worker *w, struct souk_shard *shard)
 {
     unsigned n = shard->number;
     if (w->holds[n]) return true;
     return !w->outgoing[n].head && take_shard(shard, SOUK_SHARD_IDLE) && hold(w, shard);
 }
 
-/* slice->route: where a message of a turn goes. */
+/* To a shard that the worker holds. */
+static void
+accept(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
+{
+    if (is_volatile(w, m->to.kind) || !m->to.kind) souk_lives_deliver(w, shard, m);
+    else if (shard->backlog.head) backlog_push(shard, m);
+    else souk_fifo_push(&w->local, m);
+}
+
+void
+souk_slice_route(struct souk_worker *w, struct souk_message *m)
+{
+    struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+    unsigned n = shard->number;
+    if (w->holds[n] || souk_slice_hold(w, shard)) {
+        if (m->class != SOUK_WAKE) accept(w, shard, m);
+        else if (is_volatile(w, m->to.kind)) souk_lives_wake(w, m);
+        else souk_shard_wake(shard, w->heap, m);
+        return;
+    }
+    if (!w->outgoing[n].head) w->outgoing_list[w->outgoing_count++] = (uint8_t)n;
+    souk_fifo_push(&w->outgoing[n], m);
+}
+
+/* slice->route: where a message of an event-sourced actor's turn goes. */
 static void
 route(void *self, struct souk_message *m)
 {
     struct souk_worker *w = self;
     if (m->class == SOUK_CALL) return; /* Stays among the sends until the slice closes. */
-    struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
-    if (m->class == SOUK_WAKE) {
-        struct souk_timer timer = { .due_ms = m->due_ms, .wake = m, .actor = m->to };
-        souk_timers_add(&shard->timers, w->heap, timer);
-        return;
+    if (is_volatile(w, m->to.kind)) { /* Not for the journal: who it is for doesn't outlive a crash. */
+        w->slice.sends[m->slot] = NULL;
+        m->in_batch = false;
+        m->id = (struct souk_id){ 0, 0 };
     }
-    unsigned n = shard->number;
-    if (hold_idle(w, shard)) {
-        if (shard->backlog.head) backlog_push(shard, m);
-        else souk_fifo_push(&w->local, m);
-        return;
-    }
-    if (!w->outgoing[n].head) w->outgoing_list[w->outgoing_count++] = (uint8_t)n;
-    souk_fifo_push(&w->outgoing[n], m);
+    souk_slice_route(w, m);
 }
 
 static void
@@ -149,13 +187,17 @@ souk_slice_init(struct souk_worker *w)
     w->slice.self = w;
     w->slice.route = route;
     w->slice.exit = leave;
+    w->slice.spawn = souk_lives_spawn;
+    w->slice.unspawn = souk_lives_unspawn;
+    w->slice.arm = souk_lives_arm;
+    w->slice.disarm = souk_lives_disarm;
 }
 
 /* The snapshot of a sleeping actor has come: it wakes, and what waited for it goes first. */
 static void
 wake_up(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
 {
-    struct souk_cell *cell = souk_directory_find(&shard->directory, m->to.kind, m->to.key);
+    struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
     souk_assert(cell && cell->loading);
     cell->loading = false;
     if (m->ending == SOUK_DEAD) cell->broken = true;
@@ -175,9 +217,9 @@ wake_up(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
 static struct souk_cell *
 find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_message *m)
 {
-    struct souk_cell *cell = souk_directory_find(&shard->directory, m->to.kind, m->to.key);
+    struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
     if (cell) return cell;
-    cell = souk_directory_add(&shard->directory, &shard->arena, w->partition->kinds[m->to.kind], m->to.key);
+    cell = souk_cell_new(&shard->directory, &shard->arena, w->partition->kinds[m->to.kind], m->to.key);
     atomic_fetch_add_explicit(&w->partition->actors, 1, memory_order_relaxed);
     if (souk_shard_asleep(shard, m->to.kind, m->to.key)) {
         cell->loading = true;
@@ -192,8 +234,8 @@ forget_if_blank(struct souk_worker *w, struct souk_shard *shard, struct souk_cel
 {
     if (cell->position || cell->stamp == w->slice.stamp) return;
     if (cell->asked || cell->waiting.head || cell->broken) return; /* One that has asked is in slice->opened. */
-    souk_panic_teller(NULL, NULL);
-    souk_directory_remove(&shard->directory, &shard->arena, cell);
+    w->slice.turn.cell = NULL;
+    souk_cell_free(&shard->directory, &shard->arena, cell);
     atomic_fetch_sub_explicit(&w->partition->actors, 1, memory_order_relaxed);
 }
 
@@ -281,6 +323,7 @@ record_sends(struct souk_worker *w)
         if (m->class == SOUK_REQUEST) { /* Passed on: a request is not the journal's to keep. */
             s->sends[i] = NULL;
             m->in_batch = false;
+            m->id = (struct souk_id){ 0, 0 };
             continue;
         }
         m->id.ordinal = ordinal++;
@@ -300,9 +343,8 @@ record_opened(struct souk_worker *w)
         ask->durable = true;
         uint32_t actor = souk_slice_actor(s, cell);
         souk_batch_opened(&s->batch, w->heap, actor, ask->number, ask->reply, ask->due_ms);
-        struct souk_timer timer = { .due_ms = ask->due_ms, .actor = { cell->kind->number, cell->key },
-                                    .number = ask->number };
-        souk_timers_add(&souk_shard_of(w->partition, cell->key)->timers, w->heap, timer);
+        souk_shard_deadline(souk_shard_of(w->partition, cell->key), w->heap,
+                            (souk_ref){ cell->kind->number, cell->key }, ask->number, ask->due_ms);
     }
 }
 
@@ -403,6 +445,8 @@ give_back(struct souk_worker *w)
         if (!shard->backlog.tail) shard->backlog.tail = m;
         shard->backlog_count++;
     }
+    for (struct souk_live *live; (live = souk_lives_pop(&w->lives));)
+        souk_lives_push(&souk_shard_of(w->partition, live->key)->lives, live);
 }
 
 static void
@@ -412,14 +456,14 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     unsigned n = shard->number;
     if (w->slice.dep > shard->dep) shard->dep = w->slice.dep;
     shard->now_ms = w->slice.now_ms;
+    w->holds[n] = false;
     if (atomic_load_explicit(&p->checkpoint.cutting, memory_order_acquire)) souk_shard_cut(w, shard);
     souk_shard_trim(w, shard);
-    w->due[n] = shard->timers.count ? shard->timers.at[0].due_ms : UINT64_MAX;
+    w->due[n] = souk_wheel_next(&shard->wheel);
     if (w->due[n] < w->due_min) w->due_min = w->due[n];
-    w->holds[n] = false;
     souk_tally_up(w, SOUK_N_DEPTH, (uint64_t)shard->backlog_count - shard->backlog_told); /* The sum is a gauge. */
     shard->backlog_told = shard->backlog_count;
-    if (shard->backlog.head || !souk_mailbox_empty(&shard->mailbox)) {
+    if (shard->backlog.head || shard->lives.head || !souk_mailbox_empty(&shard->mailbox)) {
         atomic_store(&shard->state, SOUK_SHARD_QUEUED); /* release: pairs with the acquire in take_shard() */
         souk_ready_put(w->ready, shard);
         return;
@@ -443,6 +487,7 @@ count(struct souk_worker *w)
     souk_tally_up(w, SOUK_N_MESSAGES, c->messages);
     souk_tally_up(w, SOUK_N_ASKS, c->asks);
     souk_tally_up(w, SOUK_N_LATE, c->late);
+    souk_tally_up(w, SOUK_N_EXPIRED, c->expired);
     *c = (struct souk_turn_counts){ 0 };
 }
 
@@ -450,7 +495,8 @@ static void
 close_slice(struct souk_worker *w)
 {
     ask_again(w);
-    souk_panic_teller(NULL, NULL);
+    w->slice.turn.cell = NULL;
+    w->slice.turn.live = NULL;
     record_sends(w);
     record_opened(w);
     settle(w, w->slice.batch.length > SOUK_BATCH_HEADER ? enqueue(w) : 0);
@@ -480,9 +526,8 @@ take_incoming(struct souk_worker *w)
     for (unsigned n = 0; n < EACH && w->incoming.head; n++) {
         struct souk_message *m = souk_fifo_pop(&w->incoming);
         struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
-        if (hold_idle(w, shard)) {
-            if (shard->backlog.head) backlog_push(shard, m);
-            else souk_fifo_push(&w->local, m);
+        if (souk_slice_hold(w, shard)) {
+            accept(w, shard, m);
             continue;
         }
         souk_mailbox_push(&shard->mailbox, m, m);
@@ -502,7 +547,7 @@ take_due(struct souk_worker *w)
         if (w->due[n] <= w->slice.now_ms) {
             w->due[n] = UINT64_MAX;
             struct souk_shard *shard = &w->partition->shards[n];
-            (void)hold_idle(w, shard); /* If not: whoever has it sees to its timers. */
+            (void)souk_slice_hold(w, shard); /* If not: whoever has it sees to its timers. */
         }
         if (w->due[n] < w->due_min) w->due_min = w->due[n];
     }
@@ -541,8 +586,20 @@ take_uncut(struct souk_worker *w)
     for (unsigned n = 0; n < SOUK_SHARDS; n++) {
         struct souk_shard *shard = &w->partition->shards[w->shard_cursor++ % SOUK_SHARDS];
         if (w->holds[shard->number] || atomic_load_explicit(&shard->cut, memory_order_relaxed) == epoch) continue;
-        if (hold_idle(w, shard)) return;
+        if (souk_slice_hold(w, shard)) return;
     }
+}
+
+/* Messages of event-sourced actors one after the other, so that a checkout runs to its end while it is in the cache;
+ * between them each volatile actor that has something to do, some turns at a time. */
+static void
+run_all(struct souk_worker *w)
+{
+    do {
+        for (struct souk_message *m; !endless(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
+        for (struct souk_live *live; !endless(w) && !w->local.head && (live = souk_lives_pop(&w->lives));)
+            souk_lives_run(w, live);
+    } while (!endless(w) && (w->local.head || w->lives.head || (!full(w) && (refill(w) || take_incoming(w)))));
 }
 
 bool
@@ -558,9 +615,12 @@ souk_slice_step(struct souk_worker *w)
     take_uncut(w);
     if (!w->held_count && !came) steal(w);
     if (!w->held_count) return came;
-    do {
-        for (struct souk_message *m; !endless(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
-    } while (!full(w) && (refill(w) || take_incoming(w)));
+    souk_panic_teller(souk_turn_tell, &w->slice);
+    souk_panic_catch(&w->slice.catch);
+    if (_setjmp(w->slice.catch.jump)) souk_lives_caught(w); /* A turn has failed. */
+    run_all(w);
+    souk_panic_catch(NULL);
     close_slice(w);
+    souk_panic_teller(NULL, NULL);
     return true;
 }

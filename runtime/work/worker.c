@@ -17,7 +17,7 @@ souk_worker_open(struct souk_partition *p, unsigned number)
     w->ready = souk_ready_open(heap, SOUK_SHARDS);
     souk_mailbox_init(&w->inbox);
     w->requests_free = w->calls_free = UINT32_MAX;
-    w->wheel_at = p->world->monotonic_ns(p->world->self) / (SOUK_WHEEL_MS * 1000000ull);
+    w->wheel_at = p->world->monotonic_ns(p->world->self) / (SOUK_REQUEST_WHEEL_MS * 1000000ull);
     w->due_min = UINT64_MAX;
     for (unsigned i = 0; i < SOUK_SHARDS; i++) w->due[i] = UINT64_MAX;
     return w;
@@ -98,6 +98,6 @@ souk_worker_idle_ns(struct souk_worker *w)
     uint64_t idle = UINT64_MAX, now_ms = souk_partition_now_ms(p);
     if (w->due_min != UINT64_MAX) idle = w->due_min > now_ms ? (w->due_min - now_ms) * 1000000 : 0;
     if (atomic_load(&p->checkpoint.cutting) && atomic_load(&p->checkpoint.left) && idle > 1000000) idle = 1000000;
-    if (w->requests_count && idle > SOUK_WHEEL_MS * 1000000ull) idle = SOUK_WHEEL_MS * 1000000ull;
+    if (w->requests_count && idle > SOUK_REQUEST_WHEEL_MS * 1000000ull) idle = SOUK_REQUEST_WHEEL_MS * 1000000ull;
     return idle;
 }

@@ -23,10 +23,10 @@ kind_of(uint32_t number)
 static struct souk_cell *
 cell_of(struct stage *s, souk_ref ref)
 {
-    struct souk_cell *cell = souk_directory_find(&s->directory, ref.kind, ref.key);
+    struct souk_cell *cell = souk_cell_find(&s->directory, ref.kind, ref.key);
     if (cell) return cell;
     assert_true(s->cells_count < STAGE_MAX);
-    return s->cells[s->cells_count++] = souk_directory_add(&s->directory, &s->arena, kind_of(ref.kind), ref.key);
+    return s->cells[s->cells_count++] = souk_cell_new(&s->directory, &s->arena, kind_of(ref.kind), ref.key);
 }
 
 static void

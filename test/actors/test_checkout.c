@@ -154,7 +154,7 @@ states_survive_their_snapshots(void **state SOUK_UNUSED)
         size_t size = souk_snapshot_size(cell);
         uint8_t *first = souk_heap_alloc(s->arena.heap, size), *second = souk_heap_alloc(s->arena.heap, size);
         souk_snapshot_write(cell, first, size);
-        struct souk_cell *copy = souk_directory_add(&other, &s->arena, cell->kind, cell->key);
+        struct souk_cell *copy = souk_cell_new(&other, &s->arena, cell->kind, cell->key);
         assert_true(souk_snapshot_read(copy, (struct souk_bytes){ first, size }, s->arena.heap));
         copy->kind->check(copy->state);
         assert_int_equal(souk_snapshot_size(copy), size);

@@ -52,7 +52,7 @@ map_agrees_with_arrays(void **state)
 {
     (void)state;
     struct fixture f = open_fixture();
-    struct souk_cell *cell = souk_directory_add(&f.directory, &f.arena, &bag_kind, (souk_key){ 1, 1 });
+    struct souk_cell *cell = souk_cell_new(&f.directory, &f.arena, &bag_kind, (souk_key){ 1, 1 });
     struct bag *bag = (struct bag *)(void *)cell->state;
     uint32_t units[KEYS] = { 0 }, count = 0;
     uint64_t born[KEYS] = { 0 };
@@ -113,7 +113,7 @@ snapshot_brings_all_back(void **state)
     (void)state;
     for (unsigned many = 0; many < 100000; many = many ? many * 9 : 1) {
         struct fixture f = open_fixture();
-        struct souk_cell *cell = souk_directory_add(&f.directory, &f.arena, &bag_kind, (souk_key){ 1, 1 });
+        struct souk_cell *cell = souk_cell_new(&f.directory, &f.arena, &bag_kind, (souk_key){ 1, 1 });
         fill((struct bag *)(void *)cell->state, many);
         souk_cell_ask_add(cell, f.heap, (struct souk_open_ask){ 12, 3, 99, true });
         cell->position = 1234;
@@ -125,7 +125,7 @@ snapshot_brings_all_back(void **state)
         assert_true(souk_snapshot_peek((struct souk_bytes){ snapshot, length }, &head));
         assert_true(head.has_asks && head.position == 1234);
 
-        struct souk_cell *copy = souk_directory_add(&f.directory, &f.arena, &bag_kind, (souk_key){ 1, 2 });
+        struct souk_cell *copy = souk_cell_new(&f.directory, &f.arena, &bag_kind, (souk_key){ 1, 2 });
         assert_true(souk_snapshot_read(copy, (struct souk_bytes){ snapshot, length }, f.heap));
         const struct bag *bag = (const struct bag *)(const void *)copy->state;
         assert_int_equal(copy->asked, 12);
@@ -143,7 +143,7 @@ snapshot_brings_all_back(void **state)
         /* Written again it is the same, and cut short anywhere it is refused. */
         assert_int_equal(souk_snapshot_size(copy), length);
         for (size_t cut = 0; cut < length && many < 20; cut++) {
-            struct souk_cell *half = souk_directory_add(&f.directory, &f.arena, &bag_kind, (souk_key){ 2, cut + 1 });
+            struct souk_cell *half = souk_cell_new(&f.directory, &f.arena, &bag_kind, (souk_key){ 2, cut + 1 });
             assert_false(souk_snapshot_read(half, (struct souk_bytes){ snapshot, cut }, f.heap));
         }
         souk_memory_close(&f.memory);
@@ -159,13 +159,13 @@ directory_finds_what_it_has(void **state)
     for (unsigned step = 0; step < STEPS; step++) {
         unsigned n = (unsigned)draw(KEYS);
         souk_key key = { 7, n };
-        assert_ptr_equal(souk_directory_find(&f.directory, 9, key), cells[n]);
-        assert_null(souk_directory_find(&f.directory, 8, key));
+        assert_ptr_equal(souk_cell_find(&f.directory, 9, key), cells[n]);
+        assert_null(souk_cell_find(&f.directory, 8, key));
         if (cells[n]) {
-            souk_directory_remove(&f.directory, &f.arena, cells[n]);
+            souk_cell_free(&f.directory, &f.arena, cells[n]);
             cells[n] = NULL;
         } else {
-            cells[n] = souk_directory_add(&f.directory, &f.arena, &bag_kind, key);
+            cells[n] = souk_cell_new(&f.directory, &f.arena, &bag_kind, key);
         }
     }
     souk_memory_close(&f.memory);

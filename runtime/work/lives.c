@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* work/lives.c -- volatile actors in their shards: how messages reach their queues, how they get their turns, what
+ * follows when one ends or fails. Called by slice.c, on the thread that holds the shard.
+ *
+ * A message for a volatile actor stands in no queue but its own: whoever holds the shard puts it there at once, else it
+ * lies in the shard's mailbox until somebody does. So the order between each pair of actors is that of the sends. Actors
+ * with something to do stand in the worker's list while he holds their shard, in the shard's own otherwise. */
+#include "work/partition.h"
+
+#include "base/hash.h"
+
+#include <stdio.h>
+
+/* ---- Dead letters. ---- */
+
+/* A volatile actor's message that nobody will take: its asker is told, and it is kept for a while to be looked at. */
+static void
+bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, souk_verdict refusal)
+{
+    if (m->class == SOUK_ASK || m->class == SOUK_REQUEST) {
+        bool asks = m->class == SOUK_ASK;
+        struct souk_message *told = souk_message_new(w->heap, asks ? SOUK_OUTCOME : SOUK_ANSWER, 0);
+        if (asks) told->to = (souk_ref){ m->asker.kind, m->asker.key };
+        told->asker = m->asker; /* Or a request's ticket. */
+        told->ending = (uint8_t)ending;
+        told->refusal = refusal;
+        told->dep = m->dep > w->slice.dep ? m->dep : w->slice.dep;
+        if (asks) souk_worker_deliver(w, told);
+        else w->slice.exit(w, told);
+    }
+    if (m->class == SOUK_SIGNAL && (m->tag == SOUK_SIGNAL_MONITOR || m->tag == SOUK_SIGNAL_LINK)) {
+        bool link = m->tag == SOUK_SIGNAL_LINK; /* To nobody: that is an end, too. */
+        struct souk_message *told = souk_message_new(w->heap, link ? SOUK_SIGNAL : SOUK_OUTCOME, sizeof m->to);
+        told->to = (souk_ref){ m->asker.kind, m->asker.key };
+        told->tag = link ? SOUK_SIGNAL_LINK_DOWN : 0;
+        told->asker = link ? (souk_asker){ m->to.key, m->to.kind, 0 } : m->asker;
+        told->ending = SOUK_DOWN;
+        told->refusal = SOUK_END_NOBODY;
+        memcpy(told->body, &m->to, sizeof m->to);
+        souk_worker_deliver(w, told);
+    }
+    bool letter = m->class == SOUK_TELL || m->class == SOUK_ASK || m->class == SOUK_REQUEST;
+    if (!letter) {
+        souk_message_free(w->heap, m);
+        return;
+    }
+    souk_tally_up(w, SOUK_N_LETTERS, 1);
+    struct souk_letter *place = &w->letters[w->letters_count++ % SOUK_LETTERS];
+    if (place->message) souk_message_free(w->heap, place->message);
+    *place = (struct souk_letter){ m, w->slice.now_ms, ending, refusal };
+}
+
+/* ---- Arriving. ---- */
+
+static void
+get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
+{
+    if (live->queued || live->paused) return;
+    live->queued = true;
+    souk_lives_push(w->holds[shard->number] ? &w->lives : &shard->lives, live);
+}
+
+/* A named actor is there when it is first spoken to. */
+static struct souk_live *
+first_spoken_to(struct souk_worker *w, struct souk_shard *shard, const struct souk_message *m)
+{
+    bool speaks = m->class == SOUK_TELL || m->class == SOUK_ASK || m->class == SOUK_REQUEST;
+    if (!speaks || souk_key_anonymous(m->to.key) || souk_key_none(m->to.key)) return NULL;
+    if (shard->population.count >= w->partition->volatile_max) return NULL;
+    const struct souk_kind *kind = w->partition->kinds[m->to.kind];
+    struct souk_live *live = souk_live_new(&shard->population, &shard->arena, kind, m->to.key);
+    souk_tally_up(w, SOUK_N_LIVES, 1);
+    if (kind->policy->idle_ms) souk_lives_watch_idle(w, shard, live);
+    return live;
+}
+
+/* A signal that is followed when it arrives, not in its turn. */
+static bool
+take_early(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
+{
+    if (m->tag != SOUK_SIGNAL_CANCEL) return false;
+    struct souk_message *ask = souk_live_take_ask(live, m->asker);
+    if (ask) souk_message_free(w->heap, ask);
+    souk_message_free(w->heap, m);
+    return true;
+}
+
+void
+souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
+{
+    struct souk_live *live = souk_live_find(&shard->population, m->to);
+    if (!live && !(live = first_spoken_to(w, shard, m))) {
+        bury(w, m, SOUK_DEAD, 0);
+        return;
+    }
+    if (m->class == SOUK_SIGNAL && take_early(w, live, m)) return;
+    if (live->depth >= live->calm || live->crowded) {
+        struct souk_fifo dropped = { NULL, NULL };
+        bool room = souk_live_room(live, w->heap, m, w->slice.now_ms, &dropped);
+        for (struct souk_message *d; (d = souk_fifo_pop(&dropped));) {
+            bool late = d->due_ms && d->due_ms <= w->slice.now_ms;
+            bury(w, d, late ? SOUK_LATE : SOUK_REFUSED, late ? 0 : SOUK_OVERLOADED);
+        }
+        if (!room) {
+            bury(w, m, SOUK_REFUSED, SOUK_OVERLOADED);
+            return;
+        }
+    }
+    souk_live_push(live, m);
+    get_ready(w, shard, live);
+}
+
+/* ---- Alarms. ---- */
+
+static void
+arm(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm alarm, uint64_t due_ms, struct souk_alarm **out)
+{
+    struct souk_alarm *a = souk_heap_alloc(w->heap, sizeof *a);
+    *a = alarm;
+    souk_wheel_add(&shard->wheel, &a->timer, due_ms);
+    *out = a;
+}
+
+struct souk_alarm *
+souk_lives_arm(void *self, souk_ref actor, uint32_t number, uint64_t due_ms)
+{
+    struct souk_worker *w = self;
+    struct souk_alarm *alarm;
+    arm(w, souk_shard_of(w->partition, actor.key), (struct souk_alarm){ .actor = actor, .number = number }, due_ms,
+        &alarm);
+    return alarm;
+}
+
+void
+souk_lives_disarm(void *self, struct souk_alarm *alarm)
+{
+    struct souk_worker *w = self;
+    souk_wheel_cancel(&souk_shard_of(w->partition, alarm->actor.key)->wheel, &alarm->timer);
+    if (alarm->wake) souk_message_free(w->heap, alarm->wake);
+    souk_heap_free(w->heap, alarm, sizeof *alarm);
+}
+
+/* A signal to the actor from the runtime, at a time. */
+static void
+signal_at(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, enum souk_signal signal,
+          uint64_t due_ms)
+{
+    struct souk_message *m = souk_message_new(w->heap, SOUK_SIGNAL, 0);
+    m->to = souk_live_ref(live);
+    m->tag = signal;
+    struct souk_extra *x = souk_live_extra(live, w->heap);
+    arm(w, shard, (struct souk_alarm){ .actor = m->to, .wake = m }, due_ms, &x->pause);
+}
+
+void
+souk_lives_watch_idle(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
+{
+    signal_at(w, shard, live, SOUK_SIGNAL_IDLE, w->slice.now_ms + live->kind->policy->idle_ms);
+}
+
+void
+souk_lives_wake(struct souk_worker *w, struct souk_message *m)
+{
+    struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+    struct souk_live *live = souk_live_find(&shard->population, m->to);
+    struct souk_open *open = live ? souk_open_find(live, m->asker.number) : NULL;
+    if (!open) { /* Cancelled in the same turn. */
+        souk_message_free(w->heap, m);
+        return;
+    }
+    struct souk_alarm alarm = { .wake = m, .actor = m->to, .number = open->number, .period_ms = m->refusal };
+    arm(w, shard, alarm, m->due_ms, &open->alarm);
+    m->refusal = 0;
+}
+
+/* The next life begins: the command it was spawned with comes first. */
+static void
+start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
+{
+    const struct souk_message *start = live->extra->start;
+    live->paused = false;
+    if (start) {
+        struct souk_message *m = souk_message_new(w->heap, SOUK_TELL, start->length);
+        memcpy(m, start, sizeof *m + start->length);
+        struct souk_fifo first = { NULL, NULL };
+        souk_fifo_push(&first, m);
+        souk_live_push_front(live, &first);
+    }
+    if (live->head) get_ready(w, shard, live);
+}
+
+static void
+ring_period(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, struct souk_alarm *alarm)
+{
+    struct souk_open *open = souk_open_find(live, alarm->number);
+    uint64_t due_ms = alarm->timer.due_ms + alarm->period_ms;
+    if (due_ms <= w->slice.now_ms) due_ms = w->slice.now_ms + alarm->period_ms; /* Late ticks are not made up for. */
+    souk_wheel_add(&shard->wheel, &alarm->timer, due_ms);
+    if (open->pending) return;
+    open->pending = true;
+    struct souk_message *m = souk_message_new(w->heap, SOUK_WAKE, alarm->wake->length);
+    memcpy(m, alarm->wake, sizeof *m + m->length);
+    souk_lives_deliver(w, shard, m);
+}
+
+void
+souk_lives_ring(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm *alarm)
+{
+    struct souk_live *live = souk_live_find(&shard->population, alarm->actor);
+    souk_assert(live); /* Whoever ends calls his alarms off. */
+    if (alarm->period_ms) {
+        ring_period(w, shard, live, alarm);
+        return;
+    }
+    struct souk_message *m = alarm->wake;
+    if (m && m->class == SOUK_SIGNAL) {
+        live->extra->pause = NULL;
+        if (m->tag == SOUK_SIGNAL_RESTART) {
+            souk_message_free(w->heap, m);
+            start_again(w, shard, live);
+        } else {
+            souk_lives_deliver(w, shard, m);
+        }
+    } else {
+        souk_open_find(live, alarm->number)->alarm = NULL;
+        if (!m) {
+            m = souk_message_new(w->heap, SOUK_OUTCOME, 0);
+            m->to = alarm->actor;
+            m->asker = (souk_asker){ alarm->actor.key, alarm->actor.kind, alarm->number };
+            m->ending = SOUK_LATE;
+        }
+        souk_lives_deliver(w, shard, m);
+    }
+    souk_heap_free(w->heap, alarm, sizeof *alarm);
+}
+
+/* ---- Spawning. ---- */
+
+struct souk_live *
+souk_lives_spawn(void *self, const struct souk_kind *kind, enum souk_where where)
+{
+    struct souk_worker *w = self;
+    struct souk_shard *shard = souk_shard_of(w->partition, w->slice.turn.live->key);
+    souk_assert(w->partition->kinds[kind->number] == kind); /* A kind that the node hosts. */
+    if (where == SOUK_SPREAD) {
+        enum { TRIES = 8 };
+        for (unsigned n = 0; n < TRIES; n++) {
+            struct souk_shard *next = &w->partition->shards[w->spread++ % SOUK_SHARDS];
+            if (!souk_slice_hold(w, next)) continue; /* Another worker has it. */
+            shard = next;
+            break;
+        }
+    }
+    if (shard->population.count >= w->partition->volatile_max) return NULL;
+    souk_tally_up(w, SOUK_N_LIVES, 1);
+    return souk_live_new(&shard->population, &shard->arena, kind, (souk_key){ 0, 0 });
+}
+
+void
+souk_lives_unspawn(void *self, souk_ref actor)
+{
+    struct souk_worker *w = self;
+    struct souk_shard *shard = souk_shard_of(w->partition, actor.key);
+    souk_tally_up(w, SOUK_N_LIVES, (uint64_t)-1);
+    souk_live_free(&shard->population, &shard->arena, souk_live_find(&shard->population, actor));
+}
+
+/* ---- Turns. ---- */
+
+static void
+route_all(struct souk_worker *w)
+{
+    struct souk_turn *turn = &w->slice.turn;
+    for (struct souk_message *m; (m = souk_fifo_pop(&turn->out));) {
+        w->slice.counts.messages++;
+        souk_slice_route(w, m);
+    }
+}
+
+static void
+bury_all(struct souk_worker *w, struct souk_fifo *fifo)
+{
+    for (struct souk_message *m; (m = souk_fifo_pop(fifo));) bury(w, m, SOUK_DEAD, 0);
+}
+
+static void
+end(struct souk_worker *w, struct souk_live *live, uint32_t reason)
+{
+    struct souk_shard *shard = souk_shard_of(w->partition, live->key);
+    souk_live_end(&w->slice, live, reason);
+    route_all(w);
+    for (struct souk_message *m; (m = souk_live_pop(live));) bury(w, m, SOUK_DEAD, 0);
+    if (live->extra) {
+        bury_all(w, &live->extra->stash);
+        bury_all(w, &live->extra->waiting);
+    }
+    live->queued = false;
+    souk_live_free(&shard->population, &shard->arena, live);
+    w->slice.turn.live = NULL;
+    souk_tally_up(w, SOUK_N_LIVES, (uint64_t)-1);
+}
+
+/* How long before the next life: twice as long each time, and half of it by chance (full jitter would allow none). The
+ * chance is a hash, so that a simulation repeats itself. */
+static uint64_t
+pause_ms(const struct souk_live *live, uint64_t now_ms)
+{
+    const struct souk_volatile *policy = live->kind->policy;
+    uint64_t most = policy->backoff_max_ms ? policy->backoff_max_ms : 5000;
+    uint64_t base = policy->backoff_ms ? policy->backoff_ms : 10;
+    unsigned doubled = live->extra->restarts - 1 < 32 ? live->extra->restarts - 1 : 32;
+    uint64_t pause = base << doubled < most ? base << doubled : most;
+    return pause - souk_hash_mix(live->key.low ^ live->key.high ^ now_ms) % (pause / 2 + 1);
+}
+
+/* The next life after a failed one; false when there have been too many. */
+static bool
+restart(struct souk_worker *w, struct souk_live *live)
+{
+    const struct souk_volatile *policy = live->kind->policy;
+    struct souk_extra *x = souk_live_extra(live, w->heap);
+    uint64_t now = w->slice.now_ms;
+    if (now - x->restarts_ms > (policy->within_ms ? policy->within_ms : 10000)) {
+        x->restarts = 0;
+        x->restarts_ms = now;
+    }
+    if (x->restarts++ >= (policy->restarts_max ? policy->restarts_max : 5)) return false;
+    souk_tally_up(w, SOUK_N_RESTARTS, 1);
+    souk_live_restart(&w->slice, live);
+    route_all(w);
+    live->paused = true;
+    signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_RESTART, now + pause_ms(live, now));
+    return true;
+}
+
+/* Says it, but not more often than ten times a second: whoever fails in a storm shall not also fill the disk. */
+static void
+tell_fault(struct souk_worker *w, const struct souk_live *live, const struct souk_message *m)
+{
+    const struct souk_catch *c = &w->slice.catch;
+    w->fault_last = (struct souk_fault_note){ w->slice.now_ms, souk_live_ref(live), m ? m->tag : 0, c->line, c->file, c->what };
+    if (w->slice.now_ms - w->fault_told_ms < 100) return;
+    w->fault_told_ms = w->slice.now_ms;
+    fprintf(stderr, "souk: a turn of %s %016llx%016llx failed: %s%s%s\n", live->kind->name,
+            (unsigned long long)live->key.high, (unsigned long long)live->key.low, c->what ? c->what : "SOUK_FAILED",
+            c->file ? " at " : "", c->file ? c->file : "");
+}
+
+/* What the kind's policy says of a turn that has failed. False when the actor is gone. */
+static bool
+fail(struct souk_worker *w, struct souk_live *live)
+{
+    struct souk_turn *turn = &w->slice.turn;
+    struct souk_message *m = turn->kept ? NULL : turn->message;
+    const struct souk_volatile *policy = live->kind->policy;
+    souk_tally_up(w, SOUK_N_FAULTS, 1);
+    tell_fault(w, live, m);
+    w->slice.catch.what = w->slice.catch.file = NULL;
+    souk_live_undo(turn);
+    if (m && m->spawns && policy->on_fault == SOUK_RESTART && !souk_live_extra(live, w->heap)->start)
+        live->extra->start = m;
+    else if (m) bury(w, m, SOUK_DEAD, 0);
+    if (policy->on_fault == SOUK_RESUME) return true;
+    if (policy->on_fault == SOUK_RESTART) {
+        if (restart(w, live)) return true;
+        end(w, live, SOUK_END_RESTARTS);
+        return false;
+    }
+    if (policy->on_fault == SOUK_ESCALATE && live->extra && live->extra->parent.kind)
+        souk_live_signal(turn, live->extra->parent, SOUK_SIGNAL_ESCALATE,
+                         (souk_asker){ live->key, live->kind->number, 0 }, 0);
+    end(w, live, SOUK_END_FAULT);
+    return false;
+}
+
+/* One that has had its turns: back to the end of the list, if there is more for it. */
+static void
+put_back(struct souk_worker *w, struct souk_live *live)
+{
+    live->queued = live->head && !live->paused;
+    if (live->queued) souk_lives_push(&w->lives, live);
+}
+
+/* Whether a named one that is told to look has been idle for so long; else it looks again later. */
+static bool
+is_idle(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
+{
+    uint64_t used_ms = live->extra->used_ms;
+    souk_message_free(w->heap, m);
+    if (!live->head && w->slice.now_ms - used_ms >= live->kind->policy->idle_ms) return true;
+    signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_IDLE,
+              used_ms + live->kind->policy->idle_ms);
+    return false;
+}
+
+void
+souk_lives_run(struct souk_worker *w, struct souk_live *live)
+{
+    enum { QUANTUM = 4096 };
+    struct souk_slice *s = &w->slice;
+    const struct souk_kind *kind = live->kind;
+    s->turn.live = live;
+    s->turn.cell = NULL;
+    s->turn.slice = s;
+    s->turn.lane = (uint8_t)(souk_hash_mix(live->key.high ^ live->key.low) % SOUK_LANES);
+    struct souk_message *m;
+    /* What was there when it began (gated service): with less, who gets many messages a round would fall behind. */
+    unsigned quantum = live->depth < QUANTUM ? live->depth : QUANTUM;
+    for (unsigned n = 0; n < quantum && !live->paused && (m = souk_live_pop(live)); n++) {
+        if (kind->policy->idle_ms) {
+            if (m->class == SOUK_SIGNAL && m->tag == SOUK_SIGNAL_IDLE) {
+                if (!is_idle(w, live, m)) continue;
+                end(w, live, SOUK_END_NORMAL);
+                return;
+            }
+            souk_live_extra(live, w->heap)->used_ms = s->now_ms;
+        }
+        w->slice_turns++;
+        enum souk_live_next next = souk_live_turn(s, live, m);
+        if (next == SOUK_LIVE_FAILS) {
+            if (!fail(w, live)) return;
+            continue;
+        }
+        route_all(w);
+        if (next == SOUK_LIVE_ENDS) {
+            end(w, live, s->turn.reason);
+            return;
+        }
+    }
+    put_back(w, live);
+}
+
+void
+souk_lives_caught(struct souk_worker *w)
+{
+    struct souk_live *live = w->slice.turn.live;
+    if (fail(w, live)) put_back(w, live);
+}

@@ -7,7 +7,7 @@
  * once per magazine. Blocks come from chunks that nobody frees before the memory is closed. Blocks above the largest
  * class are the system's own, with a head that lists them; under AddressSanitizer all are.
  *
- * Invariant: a free block's bytes are ours (struct block), a used one's the caller's; a block's class follows from
+ * Invariant: a free block's bytes are ours (struct souk_block), a used one's the caller's; a block's class follows from
  * the size that its owner says, so saying another size when freeing is a bug that only the asan build sees. */
 #include "base/heap.h"
 
@@ -19,20 +19,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define EACH_BLOCK_ALONE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define EACH_BLOCK_ALONE 1
-#endif
-#endif
-#ifndef EACH_BLOCK_ALONE
-#define EACH_BLOCK_ALONE 0
-#endif
-
 enum {
-    GRAIN = 16,          /* alignment, and the smallest block */
-    FINE = 256,          /* up to here classes are GRAIN apart; above, four to a power of two */
+    GRAIN = SOUK_HEAP_GRAIN,
+    FINE = SOUK_HEAP_FINE, /* up to here classes are GRAIN apart; above, four to a power of two */
     LARGEST = 64 * 1024, /* the largest class */
     CLASSES = FINE / GRAIN + 4 * 8,
     CHUNK_FIRST = 64 * 1024, /* chunks double from here ... */
@@ -41,17 +30,6 @@ enum {
     MAGAZINE_BYTES = 32 * 1024,
     MAGAZINE_MAX = 64,
     MAGAZINE_MIN = 2,
-};
-
-/* A free block. `chain` links whole magazines in the depot and is used in a magazine's first block only. */
-struct block {
-    struct block *next;
-    struct block *chain;
-};
-
-struct magazine {
-    struct block *first;
-    unsigned count;
 };
 
 struct chunk {
@@ -71,7 +49,7 @@ struct souk_memory {
     struct chunk *chunks;
     struct large *larges;
     souk_heap *heaps;
-    struct block *_Atomic depot[CLASSES]; /* full magazines, as chains */
+    struct souk_block *_Atomic depot[CLASSES]; /* full magazines, as chains */
     struct chunk *spares;                 /* chunks of CHUNK_LAST that somebody made ready */
     _Atomic unsigned spares_count;
     _Atomic bool grows;                   /* a large chunk was taken since spares were last made */
@@ -79,15 +57,15 @@ struct souk_memory {
 };
 
 struct souk_heap {
+    struct souk_magazine loaded[CLASSES]; /* first: see struct souk_heap_head */
+    struct souk_magazine spare[CLASSES];
     souk_memory *memory;
     souk_heap *next;
     char *at, *end; /* what is left of the newest chunk */
     size_t chunk_next;
-    struct magazine loaded[CLASSES], spare[CLASSES];
-    unsigned room[CLASSES]; /* blocks in a full magazine; here because a division per free is measurable */
 };
 
-_Static_assert(sizeof(struct block) <= GRAIN, "the smallest block must hold a free block's links");
+_Static_assert(sizeof(struct souk_block) <= GRAIN, "the smallest block must hold a free block's links");
 _Static_assert(sizeof(struct chunk) % GRAIN == 0 && sizeof(struct large) % GRAIN == 0, "heads must keep alignment");
 _Static_assert((FINE << 8) == LARGEST, "eight powers of two lie between FINE and LARGEST");
 
@@ -205,7 +183,7 @@ souk_heap_open(souk_memory *memory)
     heap->memory = memory;
     heap->chunk_next = CHUNK_FIRST;
     for (unsigned class = 0; class < CLASSES; class++)
-        heap->room[class] = magazine_room(class);
+        heap->loaded[class].room = heap->spare[class].room = magazine_room(class);
     lock(memory);
     heap->next = memory->heaps;
     memory->heaps = heap;
@@ -249,7 +227,7 @@ large_free(souk_memory *memory, void *block, size_t size)
 
 /* Gives a full magazine to whoever runs empty. */
 static void
-depot_put(souk_memory *memory, unsigned class, struct block *first)
+depot_put(souk_memory *memory, unsigned class, struct souk_block *first)
 {
     lock(memory);
     first->chain = atomic_load_explicit(&memory->depot[class], memory_order_relaxed);
@@ -258,14 +236,14 @@ depot_put(souk_memory *memory, unsigned class, struct block *first)
 }
 
 /* A full magazine of another heap, or NULL. */
-static struct block *
+static struct souk_block *
 depot_take(souk_memory *memory, unsigned class)
 {
     /* relaxed: a peek that spares the lock; a magazine that it misses is found next time */
     if (!atomic_load_explicit(&memory->depot[class], memory_order_relaxed))
         return NULL;
     lock(memory);
-    struct block *first = atomic_load_explicit(&memory->depot[class], memory_order_relaxed);
+    struct souk_block *first = atomic_load_explicit(&memory->depot[class], memory_order_relaxed);
     if (first)
         atomic_store_explicit(&memory->depot[class], first->chain, memory_order_relaxed);
     unlock(memory);
@@ -273,15 +251,15 @@ depot_take(souk_memory *memory, unsigned class)
 }
 
 static void
-give(souk_heap *heap, unsigned class, struct block *block)
+give(souk_heap *heap, unsigned class, struct souk_block *block)
 {
-    struct magazine *loaded = &heap->loaded[class];
-    if (loaded->count == heap->room[class]) {
-        struct magazine *spare = &heap->spare[class];
+    struct souk_magazine *loaded = &heap->loaded[class];
+    if (loaded->count == loaded->room) {
+        struct souk_magazine *spare = &heap->spare[class];
         if (spare->count)
             depot_put(heap->memory, class, spare->first);
         *spare = *loaded;
-        *loaded = (struct magazine){ NULL, 0 };
+        *loaded = (struct souk_magazine){ NULL, 0, spare->room };
     }
     block->next = loaded->first;
     loaded->first = block;
@@ -353,7 +331,7 @@ chunk_fetch(souk_heap *heap)
         unsigned class = class_of(left);
         if (class_size(class) > left)
             class--;
-        give(heap, class, (struct block *)(void *)heap->at);
+        give(heap, class, (struct souk_block *)(void *)heap->at);
         heap->at += class_size(class);
     }
 
@@ -377,12 +355,12 @@ chunk_fetch(souk_heap *heap)
 static void *
 refill(souk_heap *heap, unsigned class)
 {
-    struct magazine *loaded = &heap->loaded[class], *spare = &heap->spare[class];
+    struct souk_magazine *loaded = &heap->loaded[class], *spare = &heap->spare[class];
     if (spare->count) {
         *loaded = *spare;
-        *spare = (struct magazine){ NULL, 0 };
+        *spare = (struct souk_magazine){ NULL, 0, loaded->room };
     } else {
-        struct block *first = depot_take(heap->memory, class);
+        struct souk_block *first = depot_take(heap->memory, class);
         if (!first) {
             size_t size = class_size(class);
             if ((size_t)(heap->end - heap->at) < size)
@@ -391,22 +369,22 @@ refill(souk_heap *heap, unsigned class)
             heap->at += size;
             return block;
         }
-        *loaded = (struct magazine){ first, heap->room[class] }; /* only full ones are in the depot */
+        *loaded = (struct souk_magazine){ first, loaded->room, loaded->room }; /* only full ones are in the depot */
     }
-    struct block *block = loaded->first;
+    struct souk_block *block = loaded->first;
     loaded->first = block->next;
     loaded->count--;
     return block;
 }
 
 void *
-souk_heap_alloc(souk_heap *heap, size_t size)
+souk_heap_alloc_slow_(souk_heap *heap, size_t size)
 {
-    if (EACH_BLOCK_ALONE || size > LARGEST)
+    if (SOUK_HEAP_ALONE || size > LARGEST)
         return large_alloc(heap->memory, size);
     unsigned class = class_of(size);
-    struct magazine *loaded = &heap->loaded[class];
-    struct block *block = loaded->first;
+    struct souk_magazine *loaded = &heap->loaded[class];
+    struct souk_block *block = loaded->first;
     if (!block)
         return refill(heap, class);
     loaded->first = block->next;
@@ -421,13 +399,13 @@ souk_heap_zalloc(souk_heap *heap, size_t size)
 }
 
 void
-souk_heap_free(souk_heap *heap, void *block, size_t size)
+souk_heap_free_slow_(souk_heap *heap, void *block, size_t size)
 {
     if (!block) {
         souk_assert(size == 0);
         return;
     }
-    if (EACH_BLOCK_ALONE || size > LARGEST)
+    if (SOUK_HEAP_ALONE || size > LARGEST)
         large_free(heap->memory, block, size);
     else
         give(heap, class_of(size), block);
@@ -437,7 +415,7 @@ void *
 souk_heap_grow(souk_heap *heap, void *block, size_t old, size_t size)
 {
     souk_assert(block || old == 0);
-    if (!EACH_BLOCK_ALONE && block && old <= LARGEST && size <= LARGEST && class_of(old) == class_of(size))
+    if (!SOUK_HEAP_ALONE && block && old <= LARGEST && size <= LARGEST && class_of(old) == class_of(size))
         return block;
     void *grown = souk_heap_alloc(heap, size);
     size_t kept = old < size ? old : size;

@@ -277,7 +277,7 @@ note_wake(struct souk_live *live, const struct souk_message *m)
     return true;
 }
 
-static souk_verdict
+static souk_verdict __attribute__((noinline))
 take_message(struct souk_slice *slice, struct souk_live *live, struct souk_message *m)
 {
     if (m->class == SOUK_OUTCOME) return take_outcome(slice, live, m);
@@ -305,7 +305,7 @@ keep_start(struct souk_slice *slice, struct souk_live *live, struct souk_message
 }
 
 /* After the handler: answers, and what becomes of the message. */
-static void
+static void __attribute__((noinline))
 settle(souk_turn *turn, struct souk_live *live, struct souk_message *m, souk_verdict verdict)
 {
     struct souk_slice *slice = turn->slice;
@@ -315,7 +315,7 @@ settle(souk_turn *turn, struct souk_live *live, struct souk_message *m, souk_ver
         return;
     }
     if (verdict == SOUK_ACCEPT) {
-        if (!turn->passed_on) souk_turn_answer(turn, m, SOUK_DONE, SOUK_ACCEPT);
+        if (m->class != SOUK_TELL && !turn->passed_on) souk_turn_answer(turn, m, SOUK_DONE, SOUK_ACCEPT);
     } else if (verdict != SOUK_LATER && verdict != SOUK_WAIT) {
         souk_live_undo(turn);
         slice->counts.refusals++;
@@ -345,9 +345,18 @@ souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_mes
         souk_message_free(slice->heap, m);
         return SOUK_LIVE_GOES_ON;
     }
-    souk_verdict verdict = take_message(slice, live, m);
-    if (verdict == SOUK_FAILED) return SOUK_LIVE_FAILS;
-    settle(turn, live, m, verdict);
+    if (m->class == SOUK_TELL) { /* Most are that, and most of these need nothing more. */
+        struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
+        souk_verdict verdict = speak(slice, live, m->tag, &in, NULL);
+        if (verdict == SOUK_FAILED) return SOUK_LIVE_FAILS;
+        bool plain = verdict == SOUK_ACCEPT && live->started && !live->extra;
+        if (plain) souk_message_free(slice->heap, m);
+        else settle(turn, live, m, verdict);
+    } else {
+        souk_verdict verdict = take_message(slice, live, m);
+        if (verdict == SOUK_FAILED) return SOUK_LIVE_FAILS;
+        settle(turn, live, m, verdict);
+    }
     return turn->ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
 }
 

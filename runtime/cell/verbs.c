@@ -24,20 +24,29 @@ souk_emit_(souk_turn *turn, const struct souk_row *row, size_t length)
     return souk_batch_event(&turn->slice->batch, turn->slice->heap, row->tag, length);
 }
 
+/* A message of a volatile actor's turn. */
+static inline struct souk_message *
+send_live(souk_turn *turn, enum souk_message_class class, souk_ref to, uint32_t tag, size_t length)
+{
+    struct souk_message *m = souk_message_new(turn->slice->heap, class, length);
+    m->to = to;
+    m->tag = tag;
+    m->time_ms = turn->slice->now_ms;
+    m->lane = turn->lane;
+    souk_fifo_push(&turn->out, m);
+    return m;
+}
+
 struct souk_message *
 souk_turn_send(souk_turn *turn, enum souk_message_class class, souk_ref to, uint32_t tag, size_t length)
 {
     struct souk_slice *slice = turn->slice;
     souk_assert(length <= SOUK_BODY_MAX);
+    if (turn->live) return send_live(turn, class, to, tag, length);
     struct souk_message *m = souk_message_new(slice->heap, class, length);
     m->to = to;
     m->tag = tag;
     m->time_ms = slice->now_ms;
-    if (turn->live) {
-        m->lane = turn->lane;
-        souk_fifo_push(&turn->out, m);
-        return m;
-    }
     m->in_batch = true;
     m->slot = slice->sends_count;
     SOUK_ROOM_FOR_ONE(slice, sends);
@@ -55,6 +64,8 @@ send_row(souk_turn *turn, enum souk_message_class class, souk_ref to, const stru
 uint8_t *
 souk_tell_(souk_turn *turn, souk_ref to, const struct souk_row *row, size_t length)
 {
+    if (turn->live && length <= SOUK_BODY_MAX && row->kind == to.kind)
+        return send_live(turn, SOUK_TELL, to, row->tag, length)->body;
     return send_row(turn, SOUK_TELL, to, row, length)->body;
 }
 

@@ -267,13 +267,31 @@ souk_lives_unspawn(void *self, souk_ref actor)
 
 /* ---- Turns. ---- */
 
-static void
+/* The short way of most messages: to an anonymous actor in a shard that is held, with room. False: the long way. */
+static inline bool
+deliver_near(struct souk_worker *w, struct souk_message *m)
+{
+    if (!souk_key_anonymous(m->to.key) || m->class >= SOUK_WAKE) return false;
+    struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+    if (!w->holds[shard->number]) return false;
+    struct souk_live *live = souk_live_find(&shard->population, m->to);
+    if (!live || live->depth >= live->calm || live->crowded) return false;
+    souk_live_push(live, m);
+    if (live->queued || live->paused) return true;
+    live->queued = true;
+    souk_lives_push(&w->lives, live);
+    return true;
+}
+
+static inline void
 route_all(struct souk_worker *w)
 {
-    struct souk_turn *turn = &w->slice.turn;
-    for (struct souk_message *m; (m = souk_fifo_pop(&turn->out));) {
+    struct souk_message *m = w->slice.turn.out.head, *next;
+    w->slice.turn.out = (struct souk_fifo){ NULL, NULL };
+    for (; m; m = next) {
+        next = m->next;
         w->slice.counts.messages++;
-        souk_slice_route(w, m);
+        if (!deliver_near(w, m)) souk_slice_route(w, m);
     }
 }
 

@@ -87,9 +87,8 @@ souk_slice_drain(struct souk_worker *w, struct souk_shard *shard)
 /* A shard that is taken in mid-slice may have sent to shards that we hold, under the worker who had it: that lies in
  * their mailboxes, and what it sends under us must not overtake it. He published before he let go: the count tells. */
 static bool
-drain_held(struct souk_worker *w)
+drain_held(struct souk_worker *w, uint64_t published)
 {
-    uint64_t published = atomic_load(&w->partition->published);
     bool all = true;
     if (published == w->published_seen) return true;
     for (unsigned i = 0; i < w->held_count; i++) all &= souk_slice_drain(w, w->held[i]);
@@ -103,7 +102,9 @@ static bool
 hold(struct souk_worker *w, struct souk_shard *shard)
 {
     shard->arena.heap = w->heap;
-    if (!souk_slice_drain(w, shard) || !drain_held(w)) {
+    /* Counted before the shard is drained: what is published to it after that has not been seen yet. */
+    uint64_t published = atomic_load(&w->partition->published);
+    if (!souk_slice_drain(w, shard) || !drain_held(w, published)) {
         atomic_store(&shard->state, SOUK_SHARD_QUEUED);
         souk_ready_put(w->ready, shard);
         return false;

@@ -13,7 +13,6 @@
  *   COUNT_LATE      publish() is counted after the shards were let go;
  *   COUNT_AFTER_DRAIN  hold() reads the count after it has emptied the mailbox of the shard itself, which drain_held()
  *                   leaves out: what comes between the two is counted as seen and lies in the mailbox;
- *   SEEN_ANYWAY     drain_held() notes the count though a half-done push hid something;
  *   HOLD_HALF       hold() keeps a shard although a push to it is half done;
  *   PAST_OUTGOING   a shard is taken although something waits to be published to it;
  *   PAST_BACKLOG    a message goes to `local` (here: mine) although its shard has a backlog;
@@ -28,7 +27,7 @@
 #define HELD 2
 #define ROOM 5
 #ifndef FROM_OUTSIDE
-#define FROM_OUTSIDE 4          /* How many numbers B gets. */
+#define FROM_OUTSIDE 3          /* How many numbers B gets. */
 #endif
 #define ANY 0                   /* A GO in S, a PING in T. */
 #define LINKLESS 16             /* Times two for worker 1: his push of this is half done. */
@@ -49,9 +48,12 @@ byte sent = 0, got = 0;         /* A's and B's state. */
 #define TAKEABLE(s) (box_count[s] > 0 && box[(s) * ROOM] < LINKLESS && \
                      (box_count[s] == 1 || box[(s) * ROOM + 1] < LINKLESS))
 
-inline ring_put(s)
+/* Into the worker's own ring, in one step with the state: between the two nobody else can do anything with it. */
+inline queue(s)
 {
-    d_step { assert(!(ring[0] ?? [eval(s)]) && !(ring[1] ?? [eval(s)])); ring[me] ! s }
+    state[s] = QUEUED;
+    assert(!(ring[0] ?? [eval(s)]) && !(ring[1] ?? [eval(s)]));
+    ring[me] ! s
 }
 
 inline link(s)
@@ -71,7 +73,7 @@ inline link(s)
 inline queue_if_idle(s)
 {
     if
-    :: d_step { state[s] == IDLE -> state[s] = QUEUED }; ring_put(s)
+    :: d_step { state[s] == IDLE -> queue(s) }
     :: else
     fi
 }
@@ -104,11 +106,7 @@ inline drain_held(s, all)
     :: count == published_seen[me]
     :: else ->
         if :: holds[me * 2 + 1 - s] -> drain(1 - s, all) :: else fi;
-#ifdef SEEN_ANYWAY
-        published_seen[me] = count
-#else
         if :: all -> published_seen[me] = count :: else fi
-#endif
     fi
 #else
     skip
@@ -132,23 +130,22 @@ inline hold(s)
     count = 0;
     if
     :: ok -> d_step { assert(!holds[s] && !holds[2 + s]); holds[me * 2 + s] = true }
-    :: else -> state[s] = QUEUED; ring_put(s)
+    :: else -> d_step { queue(s) }
     fi
 }
+
+#ifdef PAST_OUTGOING
+#define WAITS(s) false
+#else
+#define WAITS(s) (len(outgoing[me * 2 + (s)]) > 0)
+#endif
 
 inline hold_idle(s)
 {
     if
     :: holds[me * 2 + s] -> ok = true
-    :: else ->
-        if
-#ifdef PAST_OUTGOING
-        :: d_step { state[s] == IDLE -> state[s] = HELD }; hold(s)
-#else
-        :: d_step { len(outgoing[me * 2 + s]) == 0 && state[s] == IDLE -> state[s] = HELD }; hold(s)
-#endif
-        :: else -> ok = false
-        fi
+    :: d_step { !holds[me * 2 + s] && !WAITS(s) && state[s] == IDLE -> state[s] = HELD }; hold(s)
+    :: else -> ok = false
     fi
 }
 
@@ -272,8 +269,7 @@ inline let_go(s)
     :: holds[me * 2 + s] ->
         if
         :: len(backlog[s]) > 0 || box_count[s] > 0 ->
-            d_step { holds[me * 2 + s] = false; state[s] = QUEUED };
-            ring_put(s)
+            d_step { holds[me * 2 + s] = false; queue(s) }
         :: else ->
             d_step { holds[me * 2 + s] = false; state[s] = IDLE };
 #ifndef NO_SECOND_LOOK

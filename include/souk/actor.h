@@ -149,9 +149,10 @@ typedef uint8_t *souk_put_at_(uint8_t *at, const void *body);
 #define SOUK_CODED_(message, ...) SOUK_BODY_(message, __VA_ARGS__), souk_size_##message, souk_put_##message
 #define SOUK_VERB_ static inline __attribute__((always_inline))
 
-/* Each makes room for a body of that length, which is to be written at once. */
+/* Each makes room for a body of that length, which is to be written at once. (An address in registers: one in memory
+ * would be read wider than it was written, which stalls.) */
 uint8_t *souk_emit_(souk_turn *, const struct souk_row *, size_t length);
-uint8_t *souk_tell_(souk_turn *, souk_ref, const struct souk_row *, size_t length);
+uint8_t *souk_tell_(souk_turn *, uint32_t kind, souk_key, const struct souk_row *, size_t length);
 uint8_t *souk_ask_(souk_turn *, souk_ref, uint32_t reply, uint32_t within_ms, const struct souk_row *, size_t length,
                    uint32_t *number);
 uint8_t *souk_forward_(souk_turn *, souk_ref, const struct souk_row *, size_t length);
@@ -167,7 +168,7 @@ SOUK_VERB_ void
 souk_tell_with_(souk_turn *turn, souk_ref to, const struct souk_row *row, const void *body, souk_size_of_ *size,
                 souk_put_at_ *put)
 {
-    put(souk_tell_(turn, to, row, size(body)), body);
+    put(souk_tell_(turn, to.kind, to.key, row, size(body)), body);
 }
 SOUK_VERB_ uint32_t
 souk_ask_with_(souk_turn *turn, souk_ref to, uint32_t reply, uint32_t within_ms, const struct souk_row *row,

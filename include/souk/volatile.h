@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/volatile.h -- actors that live in memory only: for sessions, aggregators, pure computation.
  *
- * They have the same tables, messages and verbs as event-sourced actors (souk/actor.h), but no events: a handler changes
- * its state directly, and a restart of the process forgets it. A kind's .c file lists its state (SOUK_STATE), writes
+ * They have the same tables, messages and verbs as event-sourced actors (souk/actor.h), but no events: a handler
+ * changes its state directly, and a restart of the process forgets it. A kind's .c file lists its state (SOUK_STATE),
+ * writes
  *
  *     static souk_verdict on_<command>(struct <kind> *self, const struct <command> *c, souk_turn *turn);
  *     static souk_verdict on_<reply>(struct <kind> *self, const struct souk_outcome *outcome, souk_turn *turn);
@@ -25,7 +26,8 @@
  *   stopping twice                    the second does nothing
  *   a command that the kind lacks     can't be sent from C; from outside it is refused SOUK_UNKNOWN
  *   a body above SOUK_BODY_MAX        a fault of the sender's turn; from outside it is refused SOUK_MALFORMED
- *   a handler that never returns      the watchdog names it, see struct souk_options; nothing can end it but the process
+ *   a handler that never returns      the watchdog names it, see struct souk_options; nothing can end it but the
+ * process
  *   closing the node inside a turn    a fault of the turn; the node goes on
  *   a failed souk_assert in a turn    a fault of the turn; what follows is the kind's policy
  *
@@ -48,8 +50,9 @@ enum souk_on_fault {
 
 /* What happens to a message for an actor that has queue_max waiting. Answers and what the runtime sends always fit. */
 enum souk_on_full {
-    SOUK_REFUSE,       /* Refused: an asker is told SOUK_OVERLOADED. A sender that has more than its share is refused from
-                        * half of queue_max on, so that one who floods doesn't shut out the others. */
+    /* Refused: an asker is told SOUK_OVERLOADED. From half of queue_max on a sender who has more than his share is
+     * refused, so that one who floods doesn't shut out the others. */
+    SOUK_REFUSE,
     SOUK_SHED_EXPIRED, /* Those whose deadline is over make room, else refused. */
     SOUK_DROP_OLDEST,  /* The oldest one that is not an answer makes room. */
 };
@@ -59,8 +62,9 @@ enum { SOUK_QUEUE_MAX = 1 << 20 };
 struct souk_volatile {
     enum souk_on_fault on_fault;
     uint32_t restarts_max, within_ms;   /* More restarts than that within that time: it ends. 0: 5 within 10 s. */
-    uint32_t backoff_ms, backoff_max_ms; /* Before the first restart, doubled for each further one within within_ms; half
-                                          * of it is chance. 0: 10 ms, 5 s. Messages wait meanwhile. */
+    /* How long it is down before the first restart, doubled for each further one within within_ms; half of it is
+     * chance. Messages wait meanwhile. 0: 10 ms, 5 s. */
+    uint32_t backoff_ms, backoff_max_ms;
     enum souk_on_full on_full;
     uint32_t queue_max;                 /* 0: SOUK_QUEUE_MAX. */
     uint32_t idle_ms;                   /* A named one that had no message for so long ends. 0: never. */
@@ -74,8 +78,8 @@ enum souk_where {
     SOUK_SPREAD, /* In another shard, each time the next one: it may run on another core. */
 };
 
-/* Makes an anonymous actor and sends it its first command; returns its address, at once good for sending. With more than
- * options.volatile_max of them in the shard's share: souk_nobody, and the command is a dead letter. */
+/* Makes an anonymous actor and sends it its first command; returns its address, at once good for sending. With more
+ * than options.volatile_max of them in the shard's share: souk_nobody, and the command is a dead letter. */
 #define souk_spawn(turn, actor, place, command, ...) \
     souk_spawn_with_((turn), &actor##_kind, (place), &command##_command, SOUK_CODED_(command, __VA_ARGS__))
 
@@ -106,8 +110,8 @@ void souk_unlink(souk_turn *turn, souk_ref actor);
 
 /* ---- Waiting. ---- */
 
-/* Puts the message in hand aside; souk_unstash() puts all of these, in order, in front of what waits. The turn's verdict
- * then counts for nothing. A stash is part of the queue: queue_max holds for both. */
+/* Puts the message in hand aside; souk_unstash() puts all of these, in order, in front of what waits. The turn's
+ * verdict then counts for nothing. A stash is part of the queue: queue_max holds for both. */
 void souk_stash(souk_turn *turn);
 void souk_unstash(souk_turn *turn);
 /* Sends to myself each period_ms from then on, until cancelled; returns the number for souk_cancel(). A tick that would
@@ -121,8 +125,8 @@ void souk_cancel(souk_turn *turn, uint32_t number);
 /* Many asks whose outcomes come together, in one turn of `reply`, when all are there or the time is over:
  *     uint32_t all = souk_gather(turn, cart_priced, SOUK_WITHIN_MS(50));
  *     for (...) souk_ask_among(turn, all, souk_ref(price, sku), price_quote, .units = 1);
- * `reply` is declared as REPLY(n, cart_priced, price_quote). Its outcome has ending SOUK_DONE when each was answered, else
- * SOUK_LATE; souk_gathered(turn, i, &one) gives the i-th in the order of asking, while it returns true. */
+ * `reply` is declared as REPLY(n, cart_priced, price_quote). Its outcome has ending SOUK_DONE when each was answered,
+ * else SOUK_LATE; souk_gathered(turn, i, &one) gives the i-th in the order of asking, while it returns true. */
 #define souk_gather(turn, reply, within_ms) souk_gather_((turn), reply##_tag, (within_ms))
 #define souk_ask_among(turn, number, to, command, ...) \
     souk_ask_among_with_((turn), (number), (to), &command##_command, SOUK_CODED_(command, __VA_ARGS__))
@@ -132,8 +136,8 @@ bool souk_gathered(const souk_turn *turn, uint32_t i, struct souk_outcome *out);
 
 /* How many messages wait for me. Costs the same at any depth. */
 uint32_t souk_depth(const souk_turn *turn);
-/* When the message in hand must be answered, in milliseconds since 1970; 0: whenever. Asks made in this turn inherit it:
- * none waits longer than whoever asked me. */
+/* When the message in hand must be answered, in milliseconds since 1970; 0: whenever. Asks made in this turn inherit
+ * it: none waits longer than whoever asked me. */
 uint64_t souk_due_ms(const souk_turn *turn);
 /* Nobody's address: what it is sent is dead. */
 static const souk_ref souk_nobody SOUK_UNUSED = { 0, { 0, 0 } };

@@ -28,7 +28,7 @@ enum {
     CHUNK_LAST = 1024 * 1024, /* ... to here: a small node stays small */
     SPARES = 24,              /* large chunks made ready ahead of need, while a node grows */
     MAGAZINE_BYTES = 32 * 1024,
-    MAGAZINE_MAX = 64,
+    MAGAZINE_MAX = 256,
     MAGAZINE_MIN = 2,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cell/cell.h -- one live event-sourced actor, and the directory of the actors of a shard. One thread at a time: whoever
- * runs the shard. */
+/* cell/cell.h -- one live event-sourced actor, and the directory of the actors of a shard. One thread at a time:
+ * whoever runs the shard. */
 #ifndef SOUK_CELL_CELL_H
 #define SOUK_CELL_CELL_H
 

@@ -214,7 +214,8 @@ souk_live_push_front(struct souk_live *live, struct souk_fifo *chain)
     *chain = (struct souk_fifo){ NULL, NULL };
 }
 
-/* ---- What is under way: open addressing with linear probing, by number. Numbers count up, so they rarely collide. ---- */
+/* ---- What is under way: open addressing with linear probing, by number. Numbers count up, so they rarely collide.
+ * ---- */
 
 struct souk_open *
 souk_open_find(const struct souk_live *live, uint32_t number)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cell/live.h -- one live volatile actor (souk/volatile.h), and the population of a shard. One thread at a time: whoever
- * runs the shard.
+/* cell/live.h -- one live volatile actor (souk/volatile.h), and the population of a shard. One thread at a time:
+ * whoever runs the shard.
  *
  * An actor is a small head and its state, in one block; what only few have (open asks, bonds, a stash) is in a second
- * one. Each has a queue of its own, so that its depth is known, its policy can be kept, and a hot one doesn't hold up its
- * neighbours: those with something to do stand in a list, and get some turns each, one after the other.
+ * one. Each has a queue of its own, so that its depth is known, its policy can be kept, and a hot one doesn't hold up
+ * its neighbours: those with something to do stand in a list, and get some turns each, one after the other.
  *
- * An anonymous actor's key says where it is: the shard, the place in the shard's table, and the generation of that place,
- * which tells an actor from a later one in the same place. So it is found by one load, without a hash, and a message to
- * one that has ended finds nobody. */
+ * An anonymous actor's key says where it is: the shard, the place in the shard's table, and the generation of that
+ * place, which tells an actor from a later one in the same place. So it is found by one load, without a hash, and a
+ * message to one that has ended finds nobody. */
 #ifndef SOUK_CELL_LIVE_H
 #define SOUK_CELL_LIVE_H
 
@@ -220,6 +220,7 @@ void souk_gathering_free(struct souk_live *live, souk_heap *heap, uint32_t numbe
 
 /* ---- Bonds. ---- */
 
+/* The bond, or NULL. Good until one is added or removed. */
 struct souk_bond *souk_bond_find(const struct souk_live *live, enum souk_bond_class class, souk_ref to,
                                  uint32_t number);
 /* Adds one that isn't there. */

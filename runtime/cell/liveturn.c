@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cell/liveturn.c -- a volatile actor takes one message; and the verbs that only it has (souk/volatile.h).
  *
- * Called by whoever runs the shard. A turn changes the state directly, and hangs what it sends on itself: that is routed
- * when the handler has accepted, dropped otherwise. Alarms stand in the wheel of the actor's shard. */
+ * Called by whoever runs the shard. A turn changes the state directly, and hangs what it sends on itself: that is
+ * routed when the handler has accepted, dropped otherwise. Alarms stand in the wheel of the actor's shard. */
 #include "cell/live.h"
 #include "cell/turn.h"
 

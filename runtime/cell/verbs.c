@@ -62,11 +62,11 @@ send_row(souk_turn *turn, enum souk_message_class class, souk_ref to, const stru
 }
 
 uint8_t *
-souk_tell_(souk_turn *turn, souk_ref to, const struct souk_row *row, size_t length)
+souk_tell_(souk_turn *turn, uint32_t kind, souk_key key, const struct souk_row *row, size_t length)
 {
-    if (turn->live && length <= SOUK_BODY_MAX && row->kind == to.kind)
-        return send_live(turn, SOUK_TELL, to, row->tag, length)->body;
-    return send_row(turn, SOUK_TELL, to, row, length)->body;
+    if (turn->live && length <= SOUK_BODY_MAX && row->kind == kind)
+        return send_live(turn, SOUK_TELL, (souk_ref){ kind, key }, row->tag, length)->body;
+    return send_row(turn, SOUK_TELL, (souk_ref){ kind, key }, row, length)->body;
 }
 
 /* A new ask of an event-sourced actor. */

@@ -3,8 +3,8 @@
  * follows when one ends or fails. Called by slice.c, on the thread that holds the shard.
  *
  * A message for a volatile actor stands in no queue but its own: whoever holds the shard puts it there at once, else it
- * lies in the shard's mailbox until somebody does. So the order between each pair of actors is that of the sends. Actors
- * with something to do stand in the worker's list while he holds their shard, in the shard's own otherwise. */
+ * lies in the shard's mailbox until somebody does. So the order between each pair of actors is that of the sends.
+ * Actors with something to do stand in the worker's list while he holds their shard, in the shard's own otherwise. */
 #include "work/partition.h"
 
 #include "base/hash.h"
@@ -356,7 +356,8 @@ static void
 tell_fault(struct souk_worker *w, const struct souk_live *live, const struct souk_message *m)
 {
     const struct souk_catch *c = &w->slice.catch;
-    w->fault_last = (struct souk_fault_note){ w->slice.now_ms, souk_live_ref(live), m ? m->tag : 0, c->line, c->file, c->what };
+    w->fault_last = (struct souk_fault_note){ w->slice.now_ms, souk_live_ref(live), m ? m->tag : 0, c->line, c->file,
+                                              c->what };
     if (w->slice.now_ms - w->fault_told_ms < 100) return;
     w->fault_told_ms = w->slice.now_ms;
     fprintf(stderr, "souk: a turn of %s %016llx%016llx failed: %s%s%s\n", live->kind->name,

@@ -205,7 +205,8 @@ souk_shard_of(const struct souk_partition *p, souk_key key)
     return &p->shards[key.high % SOUK_SHARDS];
 }
 
-/* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's holder. */
+/* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's
+ * holder. */
 void souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake);
 void souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, uint32_t number, uint64_t due_ms);
 

@@ -109,7 +109,8 @@ counter(Total) ->
         increment ->
             counter(Total + 1);
         {total, From, Ref} ->
-            From ! {Ref, Total}
+            From ! {Ref, Total},
+            counter(Total)
     end.
 
 call(Pid, Question) ->

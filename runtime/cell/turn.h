@@ -117,9 +117,38 @@ bool souk_turn_replay(struct souk_cell *cell, struct souk_scratch *scratch, uint
 /* ---- Turns of volatile actors: liveturn.c. ---- */
 
 enum souk_live_next { SOUK_LIVE_GOES_ON, SOUK_LIVE_ENDS, SOUK_LIVE_FAILS };
+/* Lets the handler of a message speak: what it returned. */
+static inline souk_verdict
+souk_live_speak(struct souk_slice *slice, struct souk_live *live, uint32_t tag, struct souk_reader *in,
+                const struct souk_outcome *outcome)
+{
+    slice->catch.armed = true;
+    souk_verdict verdict = live->kind->handle(live->state, tag, in, outcome, &slice->turn);
+    slice->catch.armed = false;
+    return verdict;
+}
+
+/* Readies slice->turn for a message of its actor. */
+static inline void
+souk_live_begin(struct souk_slice *slice, struct souk_live *live, struct souk_message *m)
+{
+    souk_turn *turn = &slice->turn;
+    turn->message = m;
+    turn->asked_mark = live->asked;
+    turn->answer = (struct souk_bytes){ NULL, 0 };
+    turn->passed_on = turn->kept = turn->ends = false;
+    slice->scratch.at = slice->scratch_memory;
+    if (m->time_ms > slice->now_ms) slice->now_ms = m->time_ms;
+    if (m->dep > slice->dep) slice->dep = m->dep;
+    slice->counts.turns++;
+}
+
 /* Runs the turn in which slice->turn.live takes a message from its queue, and says whether the actor is to end, for
  * turn.reason, or has failed: then turn.message is the caller's, unless turn.kept. What it sent hangs on turn.out. */
 enum souk_live_next souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_message *message);
+/* The same once a SOUK_TELL's handler has spoken, where that was not all: it answered, put the message aside, or ... */
+enum souk_live_next souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_message *message,
+                                     souk_verdict verdict);
 /* Drops what the turn under way has sent, spawned and opened. */
 void souk_live_undo(souk_turn *turn);
 /* An actor's end: tells all that watch it, and calls off what it had under way. Not yet freed. */

@@ -412,6 +412,19 @@ is_idle(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
     return false;
 }
 
+/* Most messages are tells, and most of these need nothing but that the handler speaks. */
+static inline enum souk_live_next
+turn(struct souk_slice *s, struct souk_live *live, struct souk_message *m)
+{
+    if (m->class != SOUK_TELL) return souk_live_turn(s, live, m);
+    souk_live_begin(s, live, m);
+    struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &s->scratch };
+    souk_verdict verdict = souk_live_speak(s, live, m->tag, &in, NULL);
+    if (verdict != SOUK_ACCEPT || !live->started || live->extra) return souk_live_settle(s, live, m, verdict);
+    souk_message_free(s->heap, m);
+    return s->turn.ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
+}
+
 void
 souk_lives_run(struct souk_worker *w, struct souk_live *live)
 {
@@ -435,7 +448,7 @@ souk_lives_run(struct souk_worker *w, struct souk_live *live)
             souk_live_extra(live, w->heap)->used_ms = s->now_ms;
         }
         w->slice_turns++;
-        enum souk_live_next next = souk_live_turn(s, live, m);
+        enum souk_live_next next = turn(s, live, m);
         if (next == SOUK_LIVE_FAILS) {
             if (!fail(w, live)) return;
             continue;

@@ -92,12 +92,13 @@ struct souk_live {
         struct { const struct souk_kind *kind; souk_key key; };
     };
     struct souk_message *head, *tail; /* Its queue. */
-    struct souk_live *ready;   /* The next in the list of those that have something to do. */
+    struct souk_live *after, *before; /* In the list of those that have something to do. */
     struct souk_extra *extra;
     uint32_t depth;            /* Of its queue. */
     uint32_t calm;             /* Below this depth its policy has nothing to say. */
     uint32_t asked;            /* The last number that a verb returned. */
-    bool queued : 1;           /* It stands in that list. */
+    bool queued : 1;           /* It stands in a list. */
+    bool awaited : 1;          /* ... of those that somebody waits for. */
     bool paused : 1;           /* It failed, and waits to be restarted. */
     bool crowded : 1;          /* Lanes are counted. */
     bool traced : 1;
@@ -111,10 +112,32 @@ struct souk_lives { struct souk_live *head, *tail; };
 static inline void
 souk_lives_push(struct souk_lives *lives, struct souk_live *live)
 {
-    live->ready = NULL;
-    if (lives->tail) lives->tail->ready = live;
+    live->after = NULL;
+    live->before = lives->tail;
+    if (lives->tail) lives->tail->after = live;
     else lives->head = live;
     lives->tail = live;
+}
+
+static inline void
+souk_lives_remove(struct souk_lives *lives, struct souk_live *live)
+{
+    if (live->before) live->before->after = live->after;
+    else lives->head = live->after;
+    if (live->after) live->after->before = live->before;
+    else lives->tail = live->before;
+}
+
+/* Appends all of another list, which is then empty. */
+static inline void
+souk_lives_append(struct souk_lives *lives, struct souk_lives *more)
+{
+    if (!more->head) return;
+    more->head->before = lives->tail;
+    if (lives->tail) lives->tail->after = more->head;
+    else lives->head = more->head;
+    lives->tail = more->tail;
+    *more = (struct souk_lives){ NULL, NULL };
 }
 
 static inline struct souk_live *
@@ -122,8 +145,9 @@ souk_lives_pop(struct souk_lives *lives)
 {
     struct souk_live *live = lives->head;
     if (!live) return NULL;
-    lives->head = live->ready;
-    if (!lives->head) lives->tail = NULL;
+    lives->head = live->after;
+    if (lives->head) lives->head->before = NULL;
+    else lives->tail = NULL;
     return live;
 }
 

@@ -52,12 +52,39 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
 
 /* ---- Arriving. ---- */
 
-static void
-get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
+/* Whether somebody waits for what the message brings. */
+static inline bool
+is_awaited(const struct souk_message *m)
 {
-    if (live->queued || live->paused) return;
+    return m->class == SOUK_ASK || m->class == SOUK_OUTCOME;
+}
+
+/* To the end of the list; but who is asked or answered goes before those that are only told: what has been begun is
+ * finished first. */
+static inline void
+get_ready_near(struct souk_worker *w, struct souk_live *live, bool awaited)
+{
+    if (live->queued) {
+        if (!awaited || live->awaited) return;
+        souk_lives_remove(&w->lives, live);
+    } else if (live->paused) {
+        return;
+    }
     live->queued = true;
-    souk_lives_push(w->holds[shard->number] ? &w->lives : &shard->lives, live);
+    live->awaited = awaited;
+    souk_lives_push(awaited ? &w->awaited : &w->lives, live);
+}
+
+static void
+get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, bool awaited)
+{
+    if (w->holds[shard->number]) {
+        get_ready_near(w, live, awaited);
+    } else if (!live->queued && !live->paused) {
+        live->queued = true;
+        live->awaited = false;
+        souk_lives_push(&shard->lives, live);
+    }
 }
 
 /* A named actor is there when it is first spoken to. */
@@ -106,8 +133,9 @@ souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_
             return;
         }
     }
+    bool awaited = is_awaited(m);
     souk_live_push(live, m);
-    get_ready(w, shard, live);
+    get_ready(w, shard, live, awaited);
 }
 
 /* ---- Alarms. ---- */
@@ -186,7 +214,7 @@ start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *l
         souk_fifo_push(&first, m);
         souk_live_push_front(live, &first);
     }
-    if (live->head) get_ready(w, shard, live);
+    if (live->head) get_ready(w, shard, live, false);
 }
 
 static void
@@ -245,9 +273,9 @@ souk_lives_spawn(void *self, const struct souk_kind *kind, enum souk_where where
     if (where == SOUK_SPREAD) {
         enum { TRIES = 8 };
         for (unsigned n = 0; n < TRIES; n++) {
-            struct souk_shard *next = &w->partition->shards[w->spread++ % SOUK_SHARDS];
-            if (!souk_slice_hold(w, next)) continue; /* Another worker has it. */
-            shard = next;
+            struct souk_shard *other = &w->partition->shards[w->spread++ % SOUK_SHARDS];
+            if (!souk_slice_hold(w, other)) continue; /* Another worker has it. */
+            shard = other;
             break;
         }
     }
@@ -276,20 +304,19 @@ deliver_near(struct souk_worker *w, struct souk_message *m)
     if (!w->holds[shard->number]) return false;
     struct souk_live *live = souk_live_find(&shard->population, m->to);
     if (!live || live->depth >= live->calm || live->crowded) return false;
+    bool awaited = is_awaited(m);
     souk_live_push(live, m);
-    if (live->queued || live->paused) return true;
-    live->queued = true;
-    souk_lives_push(&w->lives, live);
+    get_ready_near(w, live, awaited);
     return true;
 }
 
 static inline void
 route_all(struct souk_worker *w)
 {
-    struct souk_message *m = w->slice.turn.out.head, *next;
+    struct souk_message *m = w->slice.turn.out.head, *rest;
     w->slice.turn.out = (struct souk_fifo){ NULL, NULL };
-    for (; m; m = next) {
-        next = m->next;
+    for (; m; m = rest) {
+        rest = m->next;
         w->slice.counts.messages++;
         if (!deliver_near(w, m)) souk_slice_route(w, m);
     }
@@ -397,6 +424,7 @@ static void
 put_back(struct souk_worker *w, struct souk_live *live)
 {
     live->queued = live->head && !live->paused;
+    live->awaited = false;
     if (live->queued) souk_lives_push(&w->lives, live);
 }
 
@@ -425,8 +453,18 @@ turn(struct souk_slice *s, struct souk_live *live, struct souk_message *m)
     return s->turn.ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
 }
 
-void
-souk_lives_run(struct souk_worker *w, struct souk_live *live)
+/* Those that are awaited first, but not for ever. */
+static struct souk_live *
+next(struct souk_worker *w)
+{
+    enum { IN_A_ROW = 64 };
+    if (w->awaited.head && (w->awaited_run++ < IN_A_ROW || !w->lives.head)) return souk_lives_pop(&w->awaited);
+    w->awaited_run = 0;
+    return souk_lives_pop(&w->lives);
+}
+
+static void
+run(struct souk_worker *w, struct souk_live *live)
 {
     enum { QUANTUM = 4096 };
     struct souk_slice *s = &w->slice;
@@ -448,18 +486,26 @@ souk_lives_run(struct souk_worker *w, struct souk_live *live)
             souk_live_extra(live, w->heap)->used_ms = s->now_ms;
         }
         w->slice_turns++;
-        enum souk_live_next next = turn(s, live, m);
-        if (next == SOUK_LIVE_FAILS) {
+        enum souk_live_next then = turn(s, live, m);
+        if (then == SOUK_LIVE_FAILS) {
             if (!fail(w, live)) return;
             continue;
         }
         route_all(w);
-        if (next == SOUK_LIVE_ENDS) {
+        if (then == SOUK_LIVE_ENDS) {
             end(w, live, s->turn.reason);
             return;
         }
     }
     put_back(w, live);
+}
+
+bool
+souk_lives_run(struct souk_worker *w)
+{
+    struct souk_live *live = next(w);
+    if (live) run(w, live);
+    return live;
 }
 
 void

@@ -88,7 +88,9 @@ struct souk_worker {
     souk_heap *heap;
     struct souk_slice slice;
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
-    struct souk_lives lives;                /* Volatile actors of these that have something to do. */
+    struct souk_lives lives;                /* Volatile actors of these that have something to do, */
+    struct souk_lives awaited;              /* ... and those that are asked, or answered. */
+    unsigned awaited_run;                   /* How many of these went first, one after the other. */
     uint32_t spread;                        /* The next shard for who is to be spread. */
     struct souk_letter letters[SOUK_LETTERS]; /* Dead ones: a ring. */
     uint64_t letters_count;
@@ -236,8 +238,8 @@ void souk_slice_route(struct souk_worker *worker, struct souk_message *message);
 
 /* Puts a message into the queue of its actor. Takes it. */
 void souk_lives_deliver(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *message);
-/* Gives an actor some turns, and puts it back into the list if there is more for it. */
-void souk_lives_run(struct souk_worker *worker, struct souk_live *live);
+/* Gives the next actor some turns, and puts it back into the list if there is more for it. False when there is none. */
+bool souk_lives_run(struct souk_worker *worker);
 /* A turn was left by a jump: what its kind's policy says. */
 void souk_lives_caught(struct souk_worker *worker);
 /* A wake or period that an actor has set. Takes the message. */

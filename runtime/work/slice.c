@@ -113,13 +113,8 @@ hold(struct souk_worker *w, struct souk_shard *shard)
     w->holds[shard->number] = true;
     if (shard->dep > w->slice.dep) w->slice.dep = shard->dep;
     if (shard->now_ms > w->slice.now_ms) w->slice.now_ms = shard->now_ms;
+    souk_lives_append(&w->lives, &shard->lives);
     ring_alarms(w, shard);
-    if (shard->lives.head) {
-        if (w->lives.tail) w->lives.tail->ready = shard->lives.head;
-        else w->lives.head = shard->lives.head;
-        w->lives.tail = shard->lives.tail;
-        shard->lives = (struct souk_lives){ NULL, NULL };
-    }
     return true;
 }
 
@@ -446,7 +441,8 @@ give_back(struct souk_worker *w)
         if (!shard->backlog.tail) shard->backlog.tail = m;
         shard->backlog_count++;
     }
-    for (struct souk_live *live; (live = souk_lives_pop(&w->lives));)
+    souk_lives_append(&w->awaited, &w->lives);
+    for (struct souk_live *live; (live = souk_lives_pop(&w->awaited));)
         souk_lives_push(&souk_shard_of(w->partition, live->key)->lives, live);
 }
 
@@ -598,9 +594,8 @@ run_all(struct souk_worker *w)
 {
     do {
         for (struct souk_message *m; !endless(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
-        for (struct souk_live *live; !endless(w) && !w->local.head && (live = souk_lives_pop(&w->lives));)
-            souk_lives_run(w, live);
-    } while (!endless(w) && (w->local.head || w->lives.head || (!full(w) && (refill(w) || take_incoming(w)))));
+        while (!endless(w) && !w->local.head && souk_lives_run(w)) {}
+    } while (!endless(w) && (w->local.head || (!full(w) && (refill(w) || take_incoming(w)))));
 }
 
 bool

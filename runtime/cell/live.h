@@ -46,11 +46,13 @@ enum souk_open_class { SOUK_OPEN_ASK = 1, SOUK_OPEN_AMONG, SOUK_OPEN_GATHER, SOU
 struct souk_open {
     uint32_t number;  /* 0: a free place. */
     uint32_t reply;   /* The row that handles it. */
-    uint32_t group;   /* Of one among many: the gathering's number. */
-    uint32_t index;   /* ... and its place there. */
     souk_ref to;      /* Whom it asked or watches. */
-    struct souk_alarm *alarm;
-    enum souk_open_class class;
+    uint64_t due_ms;  /* Of an ask or a gathering. Its alarm is set when the slice that began it closes: most are */
+    union {           /* answered by then. */
+        struct souk_alarm *alarm;
+        struct { uint32_t group, index; }; /* Of one among many: the gathering's number, and its place there. */
+    };
+    uint8_t class;    /* enum souk_open_class */
     bool pending;     /* Of a period: its last tick is not handled yet. */
 };
 
@@ -98,7 +100,7 @@ struct souk_live {
     uint32_t calm;             /* Below this depth its policy has nothing to say. */
     uint32_t asked;            /* The last number that a verb returned. */
     bool queued : 1;           /* It stands in a list. */
-    bool awaited : 1;          /* ... of those that somebody waits for. */
+    bool awaited : 1;          /* ... of those that somebody waits for, or it is having its turns. */
     bool paused : 1;           /* It failed, and waits to be restarted. */
     bool crowded : 1;          /* Lanes are counted. */
     bool traced : 1;
@@ -234,7 +236,15 @@ void souk_live_push_front(struct souk_live *live, struct souk_fifo *chain);
 /* ---- What is under way for it. ---- */
 
 /* The entry of a number, or NULL. Good until the next one is added or removed. */
-struct souk_open *souk_open_find(const struct souk_live *live, uint32_t number);
+struct souk_open *souk_open_search_(const struct souk_live *live, uint32_t number);
+static inline struct souk_open *
+souk_open_find(const struct souk_live *live, uint32_t number)
+{
+    const struct souk_extra *x = live->extra;
+    if (!x || !x->open_room || !number) return NULL;
+    struct souk_open *own = &x->open[number & (x->open_room - 1)];
+    return own->number == number ? own : own->number ? souk_open_search_(live, number) : NULL;
+}
 /* A new entry under the actor's next number. */
 struct souk_open *souk_open_add(struct souk_live *live, souk_heap *heap, enum souk_open_class class);
 void souk_open_remove(struct souk_live *live, uint32_t number);

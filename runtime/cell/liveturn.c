@@ -42,7 +42,7 @@ tell_down(souk_turn *turn, souk_ref to, uint32_t number, souk_ref who, uint32_t 
 static void
 call_off(struct souk_slice *slice, struct souk_open *open)
 {
-    if (!open->alarm) return;
+    if (open->class == SOUK_OPEN_AMONG || !open->alarm) return;
     slice->disarm(slice->self, open->alarm);
     open->alarm = NULL;
 }
@@ -335,17 +335,20 @@ souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_mes
 
 /* ---- The verbs. ---- */
 
-souk_asker
+uint32_t
 souk_live_ask(souk_turn *turn, enum souk_open_class class, souk_ref to, uint32_t reply, uint64_t due_ms)
 {
     struct souk_slice *slice = turn->slice;
     struct souk_open *open = souk_open_add(turn->live, slice->heap, class);
     open->to = to;
     open->reply = reply;
-    if (class == SOUK_OPEN_ASK || class == SOUK_OPEN_GATHER)
-        open->alarm = slice->arm(slice->self, souk_live_ref(turn->live), open->number, due_ms);
+    open->due_ms = due_ms;
+    if (class == SOUK_OPEN_ASK || class == SOUK_OPEN_GATHER) {
+        SOUK_ROOM_FOR_ONE(slice, asking);
+        slice->asking[slice->asking_count++] = (struct souk_asking){ souk_live_ref(turn->live), open->number };
+    }
     slice->counts.asks += class == SOUK_OPEN_ASK || class == SOUK_OPEN_AMONG;
-    return from(turn->live, open->number);
+    return open->number;
 }
 
 struct souk_spawned_
@@ -391,9 +394,9 @@ uint32_t
 souk_monitor_(souk_turn *turn, souk_ref actor, uint32_t reply)
 {
     souk_assert(turn->live);
-    souk_asker watcher = souk_live_ask(turn, SOUK_OPEN_MONITOR, actor, reply, 0);
-    souk_live_signal(turn, actor, SOUK_SIGNAL_MONITOR, watcher, 0);
-    return watcher.number;
+    uint32_t number = souk_live_ask(turn, SOUK_OPEN_MONITOR, actor, reply, 0);
+    souk_live_signal(turn, actor, SOUK_SIGNAL_MONITOR, from(turn->live, number), 0);
+    return number;
 }
 
 void
@@ -446,8 +449,7 @@ souk_every_(souk_turn *turn, uint64_t period_ms, const struct souk_row *row, siz
     struct souk_message *m = souk_turn_send(turn, SOUK_WAKE, souk_self(turn), row->tag, length);
     m->due_ms = turn->slice->now_ms + period_ms;
     m->refusal = (uint32_t)period_ms;
-    m->asker = souk_live_ask(turn, SOUK_OPEN_EVERY, m->to, 0, 0);
-    *number = m->asker.number;
+    m->asker.number = *number = souk_live_ask(turn, SOUK_OPEN_EVERY, m->to, 0, 0);
     return m->body;
 }
 
@@ -488,7 +490,7 @@ souk_gather_(souk_turn *turn, uint32_t reply, uint32_t within_ms)
     if (turn->message->due_ms && turn->message->due_ms < due_ms) due_ms = turn->message->due_ms;
     struct souk_gathering *g = souk_heap_zalloc(turn->slice->heap, sizeof *g);
     g->due_ms = due_ms;
-    g->number = souk_live_ask(turn, SOUK_OPEN_GATHER, souk_self(turn), reply, due_ms).number;
+    g->number = souk_live_ask(turn, SOUK_OPEN_GATHER, souk_self(turn), reply, due_ms);
     g->next = live->extra->gatherings;
     live->extra->gatherings = g;
     return g->number;
@@ -508,7 +510,7 @@ souk_ask_among_(souk_turn *turn, uint32_t number, souk_ref to, const struct souk
     }
     struct souk_message *m = souk_turn_send(turn, SOUK_ASK, to, row->tag, length);
     m->due_ms = g->due_ms;
-    m->asker = souk_live_ask(turn, SOUK_OPEN_AMONG, to, 0, 0);
+    m->asker = from(live, souk_live_ask(turn, SOUK_OPEN_AMONG, to, 0, 0));
     struct souk_open *open = souk_open_find(live, m->asker.number);
     open->group = number;
     open->index = g->asked;

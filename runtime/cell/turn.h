@@ -59,6 +59,8 @@ struct souk_slice {
     uint32_t sends_count, sends_room;
     struct souk_opened { struct souk_cell *cell; uint32_t number; } *opened; /* Asks made in this batch. */
     uint32_t opened_count, opened_room;
+    struct souk_asking { souk_ref actor; uint32_t number; } *asking; /* The same of volatile actors. */
+    uint32_t asking_count, asking_room;
     struct souk_turn_counts counts;
     struct souk_turn turn;
     struct souk_catch catch; /* Where a turn that fails is caught: armed while an author's function runs. */
@@ -70,8 +72,7 @@ struct souk_slice {
     struct souk_live *(*spawn)(void *self, const struct souk_kind *kind, enum souk_where where);
     /* Takes one back whose spawner's turn came to nothing. */
     void (*unspawn)(void *self, souk_ref actor);
-    /* The deadline of a volatile actor's ask; and no deadline after all. */
-    struct souk_alarm *(*arm)(void *self, souk_ref actor, uint32_t number, uint64_t due_ms);
+    /* Calls off an alarm of a volatile actor, and frees it. */
     void (*disarm)(void *self, struct souk_alarm *alarm);
 };
 
@@ -157,8 +158,8 @@ void souk_live_end(struct souk_slice *slice, struct souk_live *live, uint32_t re
 void souk_live_restart(struct souk_slice *slice, struct souk_live *live);
 /* Calls off all that is under way for an actor. */
 void souk_live_call_off(struct souk_slice *slice, struct souk_live *live);
-/* An entry for what a verb begins, with its alarm. For the verbs. */
-souk_asker souk_live_ask(souk_turn *turn, enum souk_open_class class, souk_ref to, uint32_t reply, uint64_t due_ms);
+/* An entry for what a verb of a volatile actor begins: its number. */
+uint32_t souk_live_ask(souk_turn *turn, enum souk_open_class class, souk_ref to, uint32_t reply, uint64_t due_ms);
 /* A signal from one actor to another. */
 void souk_live_signal(souk_turn *turn, souk_ref to, enum souk_signal signal, souk_asker from, uint32_t reason);
 

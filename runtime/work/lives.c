@@ -149,14 +149,21 @@ arm(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm alarm, ui
     *out = a;
 }
 
-struct souk_alarm *
-souk_lives_arm(void *self, souk_ref actor, uint32_t number, uint64_t due_ms)
+void
+souk_lives_set_deadlines(struct souk_worker *w)
 {
-    struct souk_worker *w = self;
-    struct souk_alarm *alarm;
-    arm(w, souk_shard_of(w->partition, actor.key), (struct souk_alarm){ .actor = actor, .number = number }, due_ms,
-        &alarm);
-    return alarm;
+    struct souk_slice *s = &w->slice;
+    for (uint32_t i = 0; i < s->asking_count; i++) {
+        const struct souk_asking *asking = &s->asking[i];
+        struct souk_shard *shard = souk_shard_of(w->partition, asking->actor.key);
+        const struct souk_live *live = souk_live_find(&shard->population, asking->actor);
+        struct souk_open *open = live ? souk_open_find(live, asking->number) : NULL;
+        if (!open || (open->class != SOUK_OPEN_ASK && open->class != SOUK_OPEN_GATHER) || open->alarm)
+            continue; /* Ended, answered, or taken back and the number used anew. */
+        arm(w, shard, (struct souk_alarm){ .actor = asking->actor, .number = asking->number }, open->due_ms,
+            &open->alarm);
+    }
+    s->asking_count = 0;
 }
 
 void
@@ -469,6 +476,7 @@ run(struct souk_worker *w, struct souk_live *live)
     enum { QUANTUM = 4096 };
     struct souk_slice *s = &w->slice;
     const struct souk_kind *kind = live->kind;
+    live->awaited = true; /* In no list now, so in none that it could be moved from. */
     s->turn.live = live;
     s->turn.cell = NULL;
     s->turn.slice = s;

@@ -248,10 +248,11 @@ void souk_lives_wake(struct souk_worker *worker, struct souk_message *message);
 void souk_lives_ring(struct souk_worker *worker, struct souk_shard *shard, struct souk_alarm *alarm);
 /* Looks after idle_ms whether the actor is idle. */
 void souk_lives_watch_idle(struct souk_worker *worker, struct souk_shard *shard, struct souk_live *live);
+/* The deadlines of asks that this slice began and did not bring to their end. */
+void souk_lives_set_deadlines(struct souk_worker *worker);
 /* The slice's hooks; see cell/turn.h. */
 struct souk_live *souk_lives_spawn(void *worker, const struct souk_kind *kind, enum souk_where where);
 void souk_lives_unspawn(void *worker, souk_ref actor);
-struct souk_alarm *souk_lives_arm(void *worker, souk_ref actor, uint32_t number, uint64_t due_ms);
 void souk_lives_disarm(void *worker, struct souk_alarm *alarm);
 
 /* ---- commit.c: any thread. ---- */

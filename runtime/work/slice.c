@@ -185,7 +185,6 @@ souk_slice_init(struct souk_worker *w)
     w->slice.exit = leave;
     w->slice.spawn = souk_lives_spawn;
     w->slice.unspawn = souk_lives_unspawn;
-    w->slice.arm = souk_lives_arm;
     w->slice.disarm = souk_lives_disarm;
 }
 
@@ -496,6 +495,7 @@ close_slice(struct souk_worker *w)
     w->slice.turn.live = NULL;
     record_sends(w);
     record_opened(w);
+    souk_lives_set_deadlines(w);
     settle(w, w->slice.batch.length > SOUK_BATCH_HEADER ? enqueue(w) : 0);
     give_back(w);
     publish(w);

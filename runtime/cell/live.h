@@ -130,18 +130,6 @@ souk_lives_remove(struct souk_lives *lives, struct souk_live *live)
     else lives->tail = live->before;
 }
 
-/* Appends all of another list, which is then empty. */
-static inline void
-souk_lives_append(struct souk_lives *lives, struct souk_lives *more)
-{
-    if (!more->head) return;
-    more->head->before = lives->tail;
-    if (lives->tail) lives->tail->after = more->head;
-    else lives->head = more->head;
-    lives->tail = more->tail;
-    *more = (struct souk_lives){ NULL, NULL };
-}
-
 static inline struct souk_live *
 souk_lives_pop(struct souk_lives *lives)
 {

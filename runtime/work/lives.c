@@ -59,32 +59,59 @@ is_awaited(const struct souk_message *m)
     return m->class == SOUK_ASK || m->class == SOUK_OUTCOME;
 }
 
+/* The shard's turn comes, too. */
+static inline void
+mark_busy(struct souk_worker *w, struct souk_shard *shard, enum souk_ready_list list)
+{
+    if (shard->busy[list]) return;
+    shard->busy[list] = true;
+    shard->busy_next[list] = NULL;
+    if (w->busy[list].tail) w->busy[list].tail->busy_next[list] = shard;
+    else w->busy[list].head = shard;
+    w->busy[list].tail = shard;
+}
+
+static inline struct souk_shard *
+pop_busy(struct souk_worker *w, enum souk_ready_list list)
+{
+    struct souk_shard *shard = w->busy[list].head;
+    if (!shard) return NULL;
+    w->busy[list].head = shard->busy_next[list];
+    if (!w->busy[list].head) w->busy[list].tail = NULL;
+    shard->busy[list] = false;
+    return shard;
+}
+
 /* To the end of the list; but who is asked or answered goes before those that are only told: what has been begun is
  * finished first. */
 static inline void
-get_ready_near(struct souk_worker *w, struct souk_live *live, bool awaited)
+get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, bool awaited)
 {
+    enum souk_ready_list list = awaited ? SOUK_READY_AWAITED : SOUK_READY_TOLD;
     if (live->queued) {
         if (!awaited || live->awaited) return;
-        souk_lives_remove(&w->lives, live);
+        souk_lives_remove(&shard->ready[SOUK_READY_TOLD], live);
     } else if (live->paused) {
         return;
     }
     live->queued = true;
     live->awaited = awaited;
-    souk_lives_push(awaited ? &w->awaited : &w->lives, live);
+    souk_lives_push(&shard->ready[list], live);
+    if (w->holds[shard->number]) mark_busy(w, shard, list);
 }
 
-static void
-get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, bool awaited)
+void
+souk_lives_join(struct souk_worker *w, struct souk_shard *shard)
 {
-    if (w->holds[shard->number]) {
-        get_ready_near(w, live, awaited);
-    } else if (!live->queued && !live->paused) {
-        live->queued = true;
-        live->awaited = false;
-        souk_lives_push(&shard->lives, live);
-    }
+    for (unsigned list = 0; list < SOUK_READY_LISTS; list++)
+        if (shard->ready[list].head) mark_busy(w, shard, list);
+}
+
+void
+souk_lives_leave(struct souk_worker *w)
+{
+    for (unsigned list = 0; list < SOUK_READY_LISTS; list++)
+        while (pop_busy(w, list)) {}
 }
 
 /* A named actor is there when it is first spoken to. */
@@ -313,7 +340,7 @@ deliver_near(struct souk_worker *w, struct souk_message *m)
     if (!live || live->depth >= live->calm || live->crowded) return false;
     bool awaited = is_awaited(m);
     souk_live_push(live, m);
-    get_ready_near(w, live, awaited);
+    get_ready(w, shard, live, awaited);
     return true;
 }
 
@@ -430,9 +457,8 @@ fail(struct souk_worker *w, struct souk_live *live)
 static void
 put_back(struct souk_worker *w, struct souk_live *live)
 {
-    live->queued = live->head && !live->paused;
-    live->awaited = false;
-    if (live->queued) souk_lives_push(&w->lives, live);
+    live->queued = live->awaited = false;
+    if (live->head) get_ready(w, souk_shard_of(w->partition, live->key), live, false);
 }
 
 /* Whether a named one that is told to look has been idle for so long; else it looks again later. */
@@ -460,14 +486,27 @@ turn(struct souk_slice *s, struct souk_live *live, struct souk_message *m)
     return s->turn.ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
 }
 
+/* The next one of a list, of each shard in turn. */
+static struct souk_live *
+next_of(struct souk_worker *w, enum souk_ready_list list)
+{
+    for (struct souk_shard *shard; (shard = pop_busy(w, list));) {
+        struct souk_live *live = souk_lives_pop(&shard->ready[list]);
+        if (shard->ready[list].head) mark_busy(w, shard, list);
+        if (live) return live;
+    }
+    return NULL;
+}
+
 /* Those that are awaited first, but not for ever. */
 static struct souk_live *
 next(struct souk_worker *w)
 {
     enum { IN_A_ROW = 64 };
-    if (w->awaited.head && (w->awaited_run++ < IN_A_ROW || !w->lives.head)) return souk_lives_pop(&w->awaited);
-    w->awaited_run = 0;
-    return souk_lives_pop(&w->lives);
+    bool told = w->awaited_run++ >= IN_A_ROW;
+    struct souk_live *live = next_of(w, told ? SOUK_READY_TOLD : SOUK_READY_AWAITED);
+    if (told || !live) w->awaited_run = 0;
+    return live ? live : next_of(w, told ? SOUK_READY_AWAITED : SOUK_READY_TOLD);
 }
 
 static void

@@ -43,6 +43,9 @@ enum {
 /* A port call that is under way: its body is in the journal from `position` on. */
 struct souk_outstanding_call { souk_asker asker; uint64_t position; };
 
+/* Volatile actors that have something to do: those that are asked or answered go before those that are only told. */
+enum souk_ready_list { SOUK_READY_AWAITED, SOUK_READY_TOLD, SOUK_READY_LISTS };
+
 enum souk_shard_state { SOUK_SHARD_IDLE, SOUK_SHARD_QUEUED, SOUK_SHARD_HELD };
 
 struct souk_shard {
@@ -56,7 +59,9 @@ struct souk_shard {
     struct souk_arena arena;
     struct souk_wheel wheel;    /* Of struct souk_alarm. */
     struct souk_population population; /* Volatile actors. */
-    struct souk_lives lives;    /* Those with something to do, while nobody holds the shard. */
+    struct souk_lives ready[SOUK_READY_LISTS]; /* Those with something to do. */
+    struct souk_shard *busy_next[SOUK_READY_LISTS]; /* In its holder's list of shards that have such. */
+    bool busy[SOUK_READY_LISTS];
     struct souk_map sleeping;   /* Actors with a snapshot that are not live; see sleeping_key(). */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
@@ -88,9 +93,8 @@ struct souk_worker {
     souk_heap *heap;
     struct souk_slice slice;
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
-    struct souk_lives lives;                /* Volatile actors of these that have something to do, */
-    struct souk_lives awaited;              /* ... and those that are asked, or answered. */
-    unsigned awaited_run;                   /* How many of these went first, one after the other. */
+    struct { struct souk_shard *head, *tail; } busy[SOUK_READY_LISTS]; /* Those of them with volatile actors to run. */
+    unsigned awaited_run;                   /* How many that are awaited went first, one after the other. */
     uint32_t spread;                        /* The next shard for who is to be spread. */
     struct souk_letter letters[SOUK_LETTERS]; /* Dead ones: a ring. */
     uint64_t letters_count;
@@ -238,6 +242,14 @@ void souk_slice_route(struct souk_worker *worker, struct souk_message *message);
 
 /* Puts a message into the queue of its actor. Takes it. */
 void souk_lives_deliver(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *message);
+/* A shard that the worker has taken, and all that it lets go of: whose volatile actors are to run. */
+void souk_lives_join(struct souk_worker *worker, struct souk_shard *shard);
+void souk_lives_leave(struct souk_worker *worker);
+static inline bool
+souk_lives_wait(const struct souk_shard *shard)
+{
+    return shard->ready[SOUK_READY_AWAITED].head || shard->ready[SOUK_READY_TOLD].head;
+}
 /* Gives the next actor some turns, and puts it back into the list if there is more for it. False when there is none. */
 bool souk_lives_run(struct souk_worker *worker);
 /* A turn was left by a jump: what its kind's policy says. */

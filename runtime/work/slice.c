@@ -113,7 +113,7 @@ hold(struct souk_worker *w, struct souk_shard *shard)
     w->holds[shard->number] = true;
     if (shard->dep > w->slice.dep) w->slice.dep = shard->dep;
     if (shard->now_ms > w->slice.now_ms) w->slice.now_ms = shard->now_ms;
-    souk_lives_append(&w->lives, &shard->lives);
+    souk_lives_join(w, shard);
     ring_alarms(w, shard);
     return true;
 }
@@ -440,9 +440,7 @@ give_back(struct souk_worker *w)
         if (!shard->backlog.tail) shard->backlog.tail = m;
         shard->backlog_count++;
     }
-    souk_lives_append(&w->awaited, &w->lives);
-    for (struct souk_live *live; (live = souk_lives_pop(&w->awaited));)
-        souk_lives_push(&souk_shard_of(w->partition, live->key)->lives, live);
+    souk_lives_leave(w);
 }
 
 static void
@@ -459,7 +457,7 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     if (w->due[n] < w->due_min) w->due_min = w->due[n];
     souk_tally_up(w, SOUK_N_DEPTH, (uint64_t)shard->backlog_count - shard->backlog_told); /* The sum is a gauge. */
     shard->backlog_told = shard->backlog_count;
-    if (shard->backlog.head || shard->lives.head || !souk_mailbox_empty(&shard->mailbox)) {
+    if (shard->backlog.head || souk_lives_wait(shard) || !souk_mailbox_empty(&shard->mailbox)) {
         atomic_store(&shard->state, SOUK_SHARD_QUEUED); /* release: pairs with the acquire in take_shard() */
         souk_ready_put(w->ready, shard);
         return;

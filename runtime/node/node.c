@@ -155,7 +155,7 @@ keeper_body(void *arg)
         uint64_t pause = UINT64_MAX;
         if (did && p->chunks.head) pause = KEEPER_PAUSE_NS; /* So that a checkpoint doesn't crowd out the syncs (R7). */
         else if (did) pause = 0;
-        else if (p->checkpoint.phase || p->chunks.head) pause = KEEPER_LOOK_NS;
+        else if (p->checkpoint.phase || p->chunks.head || p->rebuilds.head) pause = KEEPER_LOOK_NS;
         souk_bed_sleep(&p->keeper_bed, pause);
     }
 }

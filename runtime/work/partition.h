@@ -64,6 +64,7 @@ struct souk_shard {
     uint64_t now_ms;            /* The latest turn time in it. */
     _Atomic uint32_t cut;       /* The last checkpoint that has it; any thread may look. */
     uint32_t hand;              /* Where the search for idle actors goes on. */
+    uint32_t rebuilding;        /* Actors whose state is being rebuilt: until then it cannot be cut. */
 };
 
 /* A place in the ring. `position` says whose batch it holds; the buffers stay and are swapped with the workers'. */
@@ -105,6 +106,10 @@ struct souk_worker {
     struct souk_fifo exits_now;             /* Of the slice under way. */
     struct souk_fifo exits;                 /* Wait for `dep`; first in, first out, and monotone. */
     uint64_t exits_dep;
+    struct souk_fifo again;                 /* Queries that are asked again, for their actors have changed. */
+    struct souk_message **attempts;         /* Messages of this slice whose turns have failed, to be tried again. */
+    uint32_t attempts_count, attempts_room;
+    struct souk_fifo rebuilds;              /* States that it spoilt: for the keeper when the slice closes. */
     struct souk_fifo incoming;              /* From outside, to be handled in the next slice. */
     uint64_t due[SOUK_SHARDS], due_min;     /* Next timer of the shards that it ran last. */
     uint32_t slice_turns, slice_turns_max, slice_turns_end; /* So far; until it takes nothing new; until it ends. */
@@ -189,6 +194,7 @@ struct souk_partition {
     /* The keeper: loads sleeping actors, writes checkpoints. */
     souk_heap *keeper_heap;
     struct souk_mailbox keeper_box;
+    struct souk_fifo rebuilds;               /* Actors to be rebuilt, once what they did is durable. */
     struct souk_fifo chunks;                 /* Snapshots to be written, in the order in which they were taken. */
     struct souk_bed keeper_bed;
     struct souk_checkpoint checkpoint;
@@ -231,6 +237,10 @@ void souk_worker_deliver(struct souk_worker *worker, struct souk_message *messag
 bool souk_slice_drain(struct souk_worker *worker, struct souk_shard *shard);
 /* Takes a shard, if nobody has it and nothing of this slice waits to be published to it; true when it is ours now. */
 bool souk_slice_hold(struct souk_worker *worker, struct souk_shard *shard);
+/* What waited for an actor goes first, if it can take it now. */
+void souk_slice_release(struct souk_worker *worker, struct souk_cell *cell);
+/* Frees an actor that has never done anything. */
+void souk_slice_forget(struct souk_worker *worker, struct souk_shard *shard, struct souk_cell *cell);
 /* Sends a message on its way to its actor. Takes it. */
 void souk_slice_route(struct souk_worker *worker, struct souk_message *message);
 
@@ -301,6 +311,8 @@ souk_tally_up(struct souk_worker *w, enum souk_worker_count which, uint64_t amou
 bool souk_keeper_step(struct souk_partition *partition);
 /* Asks for the snapshot of an actor. The shard's holder. */
 void souk_keeper_load(struct souk_worker *worker, struct souk_cell *cell);
+/* Asks for the state of an actor as it was at wanted->dep, which becomes durable. Takes the message. */
+void souk_keeper_rebuild(struct souk_worker *worker, struct souk_message *wanted);
 /* Takes the snapshots of a held shard for the checkpoint under way; puts idle actors to sleep when there are too
  * many. */
 void souk_shard_cut(struct souk_worker *worker, struct souk_shard *shard);

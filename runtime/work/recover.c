@@ -6,7 +6,8 @@
  * is checked as it is read: positions without a gap, the chain of links, the marker's own link, and that no snapshot is
  * from beyond the journal's end (R6). An actor whose events cannot be applied is set apart; the rest goes on (R5). */
 #include "base/mutant.h"
-#include "work/partition.h"
+#include "work/dead.h"
+#include "work/fault.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct recovery {
     struct entry *entries;       /* The dictionary of the batch being read. */
     size_t entries_count, entries_room;
     struct souk_scratch scratch;
+    struct souk_catch catch;
     souk_ref *asking;            /* Sleeping actors with open asks: their deadlines must run. */
     size_t asking_count, asking_room;
 };
@@ -101,14 +103,16 @@ wake_actor(struct recovery *r, uint32_t kind, souk_key key, struct souk_cell **o
     souk_err err = p->vault->ops->get(p->vault, (struct souk_bytes){ name, sizeof name }, &value, &length);
     if (err == SOUK_ERR_MISSING) return SOUK_OK;
     if (!err) cell->broken = !souk_snapshot_read(cell, (struct souk_bytes){ value, length }, p->heap);
+    if (cell->broken) souk_fault_quarantine(&cell->identity, NULL, "for its snapshot cannot be read");
     free(value);
     return err;
 }
 
 /* ---- Batches. ---- */
 
-static void
-consume(struct recovery *r, struct souk_id id)
+/* The outstanding message of that id, or NULL. */
+static struct souk_message *
+find_sent(struct recovery *r, struct souk_id id)
 {
     size_t low = 0, high = r->sent_count; /* First entry not before the id; consumed entries keep their place by id. */
     while (low < high) {
@@ -118,9 +122,24 @@ consume(struct recovery *r, struct souk_id id)
         if (before) low = middle + 1;
         else high = middle;
     }
-    if (low == r->sent_count || souk_mutant(SKIP_DEDUP)) return;
+    if (low == r->sent_count) return NULL;
     struct souk_message *m = r->sent[low];
-    if (m->id.position == id.position && m->id.ordinal == id.ordinal) m->class = 0; /* Consumed. */
+    return m->id.position == id.position && m->id.ordinal == id.ordinal ? m : NULL;
+}
+
+static void
+consume(struct recovery *r, struct souk_id id)
+{
+    struct souk_message *m = find_sent(r, id);
+    if (m && !souk_mutant(SKIP_DEDUP)) m->class = 0; /* Consumed. */
+}
+
+/* A turn that took the message has failed. Never more often than it may be tried: then it would have been given up. */
+static void
+count_attempt(struct recovery *r, const struct souk_step *step)
+{
+    struct souk_message *m = find_sent(r, step->cause);
+    if (m) m->attempts = step->number < SOUK_ATTEMPTS ? step->number & 3 : SOUK_ATTEMPTS - 1;
 }
 
 static void
@@ -182,7 +201,9 @@ replay_step(struct recovery *r, struct entry *e, const struct souk_step *step, u
     }
     if (!replays) return;
     if (step->class == SOUK_STEP_EVENT) {
-        cell->broken = !souk_turn_replay(cell, &r->scratch, step->tag, step->body);
+        cell->broken = !souk_turn_replay_caught(cell, &r->scratch, step->tag, step->body, &r->catch);
+        if (cell->broken) souk_fault_quarantine(&cell->identity, &r->catch, "for its events cannot be applied");
+        r->catch.what = NULL;
     } else if (step->class == SOUK_STEP_OPENED) {
         souk_cell_ask_add(cell, r->p->heap, (struct souk_open_ask){ step->number, step->tag, step->due_ms, true });
         if (step->number > cell->asked) cell->asked = step->number;
@@ -207,6 +228,11 @@ replay_batch(struct recovery *r, struct souk_batch_reader *batch)
         case SOUK_STEP_SEND:
             err = step.class == SOUK_STEP_SEND ? keep_send(r, &step) : name_actor(r, &step, batch->position);
             if (err) return err;
+            continue;
+        case SOUK_STEP_ATTEMPT:
+            count_attempt(r, &step);
+            continue;
+        case SOUK_STEP_DEAD: /* Its TURN has consumed it. */
             continue;
         case SOUK_STEP_TURN:
         case SOUK_STEP_OPENED:
@@ -381,6 +407,8 @@ make(struct souk_partition *p, const struct souk_partition_options *o)
         souk_state_check(*kind);
         p->kinds[(*kind)->number] = *kind;
     }
+    souk_assert(!p->kinds[SOUK_DEAD_KIND]); /* That number is the runtime's. */
+    p->kinds[SOUK_DEAD_KIND] = &dead_letters_kind;
     p->node = o->node;
     p->world = o->world;
     p->secret = o->secret;

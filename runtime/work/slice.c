@@ -9,7 +9,7 @@
  * when it takes another shard it first empties the mailboxes of those that it holds (drain_held). */
 #include "base/mutant.h"
 #include "base/panic.h"
-#include "work/partition.h"
+#include "work/fault.h"
 
 static bool
 take_shard(struct souk_shard *shard, uint32_t from)
@@ -196,11 +196,28 @@ wake_up(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
     struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
     souk_assert(cell && cell->loading);
     cell->loading = false;
-    if (m->ending == SOUK_DEAD) cell->broken = true;
-    else if (m->ending == SOUK_DONE)
-        cell->broken = !souk_snapshot_read(cell, (struct souk_bytes){ m->body, m->length }, w->heap);
-    cell->dirty = false;
+    struct souk_bytes snapshot = { m->body, m->length };
+    if (m->ending == SOUK_DEAD) {
+        cell->broken = true;
+    } else if (cell->rebuilding) {
+        if (m->ending == SOUK_DONE) cell->broken = !souk_snapshot_restore(cell, snapshot);
+        else souk_state_clear(cell->kind, cell->state);
+    } else {
+        if (m->ending == SOUK_DONE) cell->broken = !souk_snapshot_read(cell, snapshot, w->heap);
+        cell->dirty = false;
+    }
+    if (cell->broken && m->ending != SOUK_DEAD)
+        souk_fault_quarantine(&cell->identity, NULL, "for its snapshot cannot be read");
+    if (cell->rebuilding) shard->rebuilding--;
+    cell->rebuilding = false;
     souk_message_free(w->heap, m);
+    souk_slice_release(w, cell);
+}
+
+void
+souk_slice_release(struct souk_worker *w, struct souk_cell *cell)
+{
+    if (cell->loading || cell->parked) return;
     struct souk_fifo waiting = cell->waiting;
     cell->waiting = (struct souk_fifo){ NULL, NULL };
     if (!waiting.head) return;
@@ -225,10 +242,10 @@ find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_me
 }
 
 /* An actor that was only asked, or refused, and never did anything leaves no trace. */
-static void
-forget_if_blank(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell)
+void
+souk_slice_forget(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell)
 {
-    if (cell->position || cell->stamp == w->slice.stamp) return;
+    if (cell->loading || cell->position || cell->stamp == w->slice.stamp) return;
     if (cell->asked || cell->waiting.head || cell->broken) return; /* One that has asked is in slice->opened. */
     w->slice.turn.cell = NULL;
     souk_cell_free(&shard->directory, &shard->arena, cell);
@@ -243,19 +260,27 @@ run(struct souk_worker *w, struct souk_message *m)
         wake_up(w, shard, m);
         return;
     }
+    if (m->class == SOUK_RETRY) {
+        souk_fault_retry(w, shard, m);
+        return;
+    }
     souk_assert(m->to.kind < SOUK_KINDS_MAX && w->partition->kinds[m->to.kind]);
     /* Who has an open ask stays in memory at least until the batch ends, and his shard is held. */
     bool known = m->class == SOUK_OUTCOME && m->in_batch && m->asks;
     struct souk_cell *cell = known ? m->asks : find_actor(w, shard, m);
     cell->used_ms = w->slice.now_ms;
-    if (cell->loading) {
+    if (cell->loading || cell->parked) {
         souk_fifo_push(&cell->waiting, m);
         return;
     }
-    if (cell->broken) souk_turn_refuse(&w->slice, cell, m, SOUK_DEAD, 0);
-    else souk_turn_run(&w->slice, cell, m);
     w->slice_turns++;
-    forget_if_blank(w, shard, cell);
+    if (cell->broken || m->attempts == SOUK_ATTEMPTS) {
+        souk_fault_bury(w, cell, m);
+    } else if (!souk_turn_run(&w->slice, cell, m)) {
+        souk_fault_turn(w);
+        return;
+    }
+    souk_slice_forget(w, shard, cell);
 }
 
 /* A slice that is full takes nothing new, but brings to its end what it has begun: a checkout that is cut in two leaves
@@ -300,10 +325,13 @@ ask_again(struct souk_worker *w)
         struct souk_cell *cell = w->slice.cells[i];
         if (!cell->changed) continue;
         cell->changed = false;
-        if (cell->loading) continue;
-        struct souk_fifo waiting = cell->waiting;
-        cell->waiting = (struct souk_fifo){ NULL, NULL };
-        for (struct souk_message *m; (m = souk_fifo_pop(&waiting));) souk_turn_run(&w->slice, cell, m);
+        if (cell->loading || cell->parked) continue; /* They are asked when it can take them again. */
+        for (struct souk_message *m; (m = souk_fifo_pop(&cell->waiting));) souk_fifo_push(&w->again, m);
+    }
+    for (struct souk_message *m; (m = souk_fifo_pop(&w->again));) {
+        struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+        struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
+        if (!souk_turn_run(&w->slice, cell, m)) souk_fault_turn(w);
     }
 }
 
@@ -491,12 +519,13 @@ count(struct souk_worker *w)
 static void
 close_slice(struct souk_worker *w)
 {
-    ask_again(w);
     w->slice.turn.cell = NULL;
     w->slice.turn.live = NULL;
     record_sends(w);
+    if (w->attempts_count) souk_fault_record(w);
     record_opened(w);
     settle(w, w->slice.batch.length > SOUK_BATCH_HEADER ? enqueue(w) : 0);
+    if (w->rebuilds.head) souk_fault_rebuild(w);
     give_back(w);
     publish(w);
     for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
@@ -613,8 +642,9 @@ souk_slice_step(struct souk_worker *w)
     if (!w->held_count) return came;
     souk_panic_teller(souk_turn_tell, &w->slice);
     souk_panic_catch(&w->slice.catch);
-    if (_setjmp(w->slice.catch.jump)) souk_lives_caught(w); /* A turn has failed. */
+    if (_setjmp(w->slice.catch.jump)) souk_fault_caught(w); /* A turn has failed. */
     run_all(w);
+    ask_again(w);
     souk_panic_catch(NULL);
     close_slice(w);
     souk_panic_teller(NULL, NULL);

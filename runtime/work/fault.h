@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* work/fault.h -- what follows when a turn of an event-sourced actor fails (DURABILITY R5). Called by slice.c and
+ * lives.c, on the thread that holds the shard; those that recovery and the keeper call say so. */
+#ifndef SOUK_WORK_FAULT_H
+#define SOUK_WORK_FAULT_H
+
+#include "work/partition.h"
+
+/* The slice was left by a jump out of an author's function. */
+void souk_fault_caught(struct souk_worker *worker);
+/* The event-sourced turn under way has failed: it is undone, its message parked, or given up. */
+void souk_fault_turn(struct souk_worker *worker);
+/* Gives a message up: recorded as consumed and dead, and its asker told so; kept among the dead letters if it was the
+ * journal's. Takes the message. */
+void souk_fault_bury(struct souk_worker *worker, struct souk_cell *cell, struct souk_message *message);
+/* The pause of an actor is over. Takes the message. */
+void souk_fault_retry(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *message);
+/* Writes down which messages of this slice's turns have failed. When what the slice sent has its numbers. */
+void souk_fault_record(struct souk_worker *worker);
+/* Asks for the states that this slice's failed turns have spoilt. When its actors have their positions. */
+void souk_fault_rebuild(struct souk_worker *worker);
+/* Says on stderr that a turn has failed, but not too often. */
+void souk_fault_tell(struct souk_worker *worker, const struct souk_identity *actor, const struct souk_message *message);
+/* Says on stderr that an actor is set apart, because of what its events or its snapshot did. Any thread. */
+void souk_fault_quarantine(const struct souk_identity *actor, const struct souk_catch *catch, const char *what);
+
+/* The state of the actor as it was at wanted->dep, as an answer for its shard. The keeper's thread. */
+struct souk_message *souk_rebuild(struct souk_partition *partition, const struct souk_message *wanted);
+/* Who keeps the dead letters. */
+souk_ref souk_dead_letters(const struct souk_secret *secret);
+
+#endif

@@ -14,6 +14,7 @@
     M(REPLY_EARLY, "R4", "answers leave before they are durable")                                \
     M(KEEP_SPOILT, "R5", "a state is kept whose change failed half way")                          \
     M(FORGET_ATTEMPTS, "R5", "it is not on record how often a message has been tried")           \
+    M(OVERTAKE, "R5", "an actor takes others while a message waits for its next attempt")        \
     M(SNAPSHOT_EARLY, "R6", "a snapshot is written before what it shows is durable")             \
     M(MARKER_LOW, "R7", "a checkpoint forgets what is outstanding")                              \
     M(TIMERS_FIRST, "R9", "timers run before recovery has delivered what was outstanding")       \

@@ -269,7 +269,7 @@ run(struct souk_worker *w, struct souk_message *m)
     bool known = m->class == SOUK_OUTCOME && m->in_batch && m->asks;
     struct souk_cell *cell = known ? m->asks : find_actor(w, shard, m);
     cell->used_ms = w->slice.now_ms;
-    if (cell->loading || cell->parked) {
+    if (cell->loading || (cell->parked && !souk_mutant(OVERTAKE))) {
         souk_fifo_push(&cell->waiting, m);
         return;
     }

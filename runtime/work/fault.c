@@ -110,6 +110,16 @@ souk_fault_turn(struct souk_worker *w)
     souk_slice_forget(w, shard, cell);
 }
 
+bool
+souk_fault_condemned(const struct souk_partition *p, const struct souk_message *m)
+{
+    const struct souk_page_entry *e;
+    for (unsigned i = 0; (e = souk_page_entry(p->page, i)); i++)
+        if (e->position == SOUK_PAGE_ASK && e->aborts >= SOUK_PAGE_ABORTS && e->ordinal == m->asker.number &&
+            e->kind == m->to.kind && souk_key_equal(e->key, m->to.key)) return true;
+    return false;
+}
+
 void
 souk_fault_caught(struct souk_worker *w)
 {

@@ -13,6 +13,8 @@ void souk_fault_turn(struct souk_worker *worker);
 /* Gives a message up: recorded as consumed and dead, and its asker told so; kept among the dead letters if it was the
  * journal's. Takes the message. */
 void souk_fault_bury(struct souk_worker *worker, struct souk_cell *cell, struct souk_message *message);
+/* Whether processes have died too often of what came of this ask. */
+bool souk_fault_condemned(const struct souk_partition *partition, const struct souk_message *outcome);
 /* The pause of an actor is over. Takes the message. */
 void souk_fault_retry(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *message);
 /* Writes down which messages of this slice's turns have failed. When what the slice sent has its numbers. */

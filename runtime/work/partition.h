@@ -21,6 +21,7 @@
 #include "cell/turn.h"
 #include "mail/mailbox.h"
 #include "store/data.h"
+#include "store/page.h"
 #include "world/loop.h"
 #include "world/thread.h"
 #include "world/world.h"
@@ -88,6 +89,8 @@ struct souk_worker {
     unsigned number;
     souk_heap *heap;
     struct souk_slice slice;
+    volatile struct souk_page_slot *turn_page; /* Whose turn is under way, for the next process. */
+    struct souk_page_slot turn_page_none;   /* Where that goes when nobody keeps it. */
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
     struct souk_lives lives;                /* Volatile actors of these that have something to do, */
     struct souk_lives awaited;              /* ... and those that are asked, or answered. */
@@ -168,6 +171,8 @@ struct souk_partition {
     struct souk_secret secret;
     souk_journal *journal;
     souk_vault *vault;
+    souk_page *page; /* May be NULL. */
+    bool outcomes_condemned; /* It has outcomes that are given up. */
     struct souk_shard *shards;
     struct souk_worker **workers;
     unsigned workers_count;
@@ -334,6 +339,7 @@ struct souk_partition_options {
     const struct souk_port_driver *ports;
     souk_journal *journal;
     souk_vault *vault;
+    souk_page *page; /* NULL: nobody counts of what the process dies. */
     struct souk_secret secret;
     unsigned workers;
     uint64_t backlog_max, checkpoint_bytes;

@@ -289,6 +289,44 @@ replay_group(void *arg, uint64_t first, struct souk_bytes bytes)
 
 /* ---- Putting back. ---- */
 
+/* Whether what an entry of the page names is still to be handled; its message, if it has one. */
+static bool
+still_there(struct recovery *r, const struct souk_page_entry *e, struct souk_message **message)
+{
+    *message = NULL;
+    if (e->position == SOUK_PAGE_ASK) {
+        struct souk_shard *shard = souk_shard_of(r->p, e->key);
+        struct souk_cell *cell = souk_cell_find(&shard->directory, e->kind, e->key);
+        return cell && souk_cell_ask(cell, e->ordinal);
+    }
+    struct souk_message *m = *message = find_sent(r, (struct souk_id){ e->position, e->ordinal });
+    return m && m->class && m->to.kind == e->kind && souk_key_equal(m->to.key, e->key);
+}
+
+/* A message of which the process has died too often is given up when its turn comes (R5). */
+static void
+condemn(struct recovery *r)
+{
+    souk_page *page = r->p->page;
+    const struct souk_page_entry *e;
+    for (unsigned i = 0; page && (e = souk_page_entry(page, i));) {
+        struct souk_message *m;
+        if (!still_there(r, e, &m)) {
+            souk_page_forget(page, i);
+            continue;
+        }
+        i++;
+        if (e->aborts < SOUK_PAGE_ABORTS) continue;
+        if (m) m->attempts = SOUK_ATTEMPTS;
+        else r->p->outcomes_condemned = true;
+        char what[64];
+        if (m) snprintf(what, sizeof what, "message %llu.%u", (unsigned long long)e->position, e->ordinal);
+        else snprintf(what, sizeof what, "what came of ask %u", e->ordinal);
+        fprintf(stderr, "souk: %s to %s %016llx%016llx has ended %u processes, and is given up\n", what,
+                r->p->kinds[e->kind]->name, (unsigned long long)e->key.high, (unsigned long long)e->key.low, e->aborts);
+    }
+}
+
 static void
 deliver_again(struct recovery *r)
 {
@@ -382,6 +420,10 @@ static void
 settle(struct souk_partition *p)
 {
     bool any = !souk_mutant(TIMERS_FIRST);
+    /* It has died of this before: one turn a batch, so that whatever it dies of next is on record, and can be counted.
+     * node.c ends that when the process has lived for a while. */
+    bool careful = p->page && souk_page_deaths(p->page) > 1;
+    for (unsigned i = 0; i < p->workers_count && careful; i++) p->workers[i]->slice_turns_end = 1;
     while (any && !atomic_load(&p->fault)) {
         any = false;
         for (unsigned i = 0; i < p->workers_count; i++) any |= souk_worker_step(p->workers[i]);
@@ -414,6 +456,7 @@ make(struct souk_partition *p, const struct souk_partition_options *o)
     p->secret = o->secret;
     p->journal = o->journal;
     p->vault = o->vault;
+    p->page = o->page;
     p->ports = o->ports;
     p->backlog_max = o->backlog_max ? o->backlog_max : 16 << 20;
     p->checkpoint_bytes = o->checkpoint_bytes ? o->checkpoint_bytes : UINT64_C(256) << 20;
@@ -460,6 +503,7 @@ souk_partition_open(struct souk_partition **out, const struct souk_partition_opt
     uint64_t wall = p->world->wall_ms(p->world->self);
     p->base_ms = wall > r.last_ms ? wall : r.last_ms;
     p->base_ns = p->world->monotonic_ns(p->world->self);
+    condemn(&r);
     deliver_again(&r);
     rewind_clocks(p);
     souk_heap_free(heap, scratch, SOUK_SCRATCH_BYTES);

@@ -252,6 +252,31 @@ souk_slice_forget(struct souk_worker *w, struct souk_shard *shard, struct souk_c
     atomic_fetch_sub_explicit(&w->partition->actors, 1, memory_order_relaxed);
 }
 
+/* A port's, or a deadline: it has no id, and comes back as long as its ask is open. */
+static inline bool
+is_unrecorded_outcome(const struct souk_message *m)
+{
+    return m->class == SOUK_OUTCOME && !m->in_batch && !m->id.position;
+}
+
+/* Says whose turn comes, and which message it takes, in case that the process dies of it: in plain stores. */
+static inline void
+note_turn(struct souk_worker *w, const struct souk_message *m)
+{
+    volatile struct souk_page_slot *slot = w->turn_page;
+    slot->busy = 0; /* While the rest is neither the one nor the other. */
+    slot->key.high = m->to.key.high;
+    slot->key.low = m->to.key.low;
+    slot->kind = m->to.kind;
+    slot->position = m->in_batch ? 0 : m->id.position;
+    slot->ordinal = m->id.ordinal;
+    if (is_unrecorded_outcome(m)) {
+        slot->position = SOUK_PAGE_ASK;
+        slot->ordinal = m->asker.number;
+    }
+    slot->busy = 1;
+}
+
 static void
 run(struct souk_worker *w, struct souk_message *m)
 {
@@ -274,6 +299,9 @@ run(struct souk_worker *w, struct souk_message *m)
         return;
     }
     w->slice_turns++;
+    note_turn(w, m);
+    if (w->partition->outcomes_condemned && is_unrecorded_outcome(m) && souk_fault_condemned(w->partition, m))
+        m->attempts = SOUK_ATTEMPTS;
     if (cell->broken || m->attempts == SOUK_ATTEMPTS) {
         souk_fault_bury(w, cell, m);
     } else if (!souk_turn_run(&w->slice, cell, m)) {
@@ -331,6 +359,7 @@ ask_again(struct souk_worker *w)
     for (struct souk_message *m; (m = souk_fifo_pop(&w->again));) {
         struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
         struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
+        note_turn(w, m);
         if (!souk_turn_run(&w->slice, cell, m)) souk_fault_turn(w);
     }
 }
@@ -623,6 +652,7 @@ run_all(struct souk_worker *w)
 {
     do {
         for (struct souk_message *m; !endless(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
+        w->turn_page->busy = 0;
         while (!endless(w) && !w->local.head && souk_lives_run(w)) {}
     } while (!endless(w) && (w->local.head || (!full(w) && (refill(w) || take_incoming(w)))));
 }
@@ -645,6 +675,7 @@ souk_slice_step(struct souk_worker *w)
     if (_setjmp(w->slice.catch.jump)) souk_fault_caught(w); /* A turn has failed. */
     run_all(w);
     ask_again(w);
+    w->turn_page->busy = 0;
     souk_panic_catch(NULL);
     close_slice(w);
     souk_panic_teller(NULL, NULL);

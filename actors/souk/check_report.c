@@ -103,7 +103,8 @@ souk_check_print_json(const struct souk_check_report *r)
         { "violations", r->violations }, { "sales", r->sales }, { "orders", r->orders }, { "paid", r->paid },
         { "cancelled", r->cancelled }, { "reviews", r->reviews }, { "under_way", r->under_way },
         { "units_sold", r->units_sold }, { "events", r->events }, { "batches", r->batches }, { "groups", r->groups },
-        { "turns", r->turns }, { "sends", r->sends }, { "attempts_failed", r->attempts }, { "dead", r->dead }, { "outstanding", r->outstanding }, { "bytes", r->bytes },
+        { "turns", r->turns }, { "sends", r->sends }, { "attempts_failed", r->attempts }, { "dead", r->dead },
+        { "outstanding", r->outstanding }, { "bytes", r->bytes },
         { "ledger_entries", r->effects }, { "acks", r->acks }, { "last_ms", r->last_ms },
     };
     souk_json_writer out;

@@ -13,8 +13,8 @@ static const char usage_text[] =
     "usage: souk dead list [--from NUMBER] WHERE\n"
     "       souk dead replay NUMBER WHERE\n"
     "       souk dead drop NUMBER WHERE\n"
-    "Messages of event-sourced actors whose turns failed once too often. A letter that is replayed is told to its actor\n"
-    "once more, after what was wrong has been repaired; nobody waits for its answer any more.\n"
+    "Messages of event-sourced actors whose turns failed once too often. A letter that is replayed is told to its\n"
+    "actor once more, after what was wrong has been repaired; nobody waits for its answer any more.\n"
     "WHERE is as of souk ask: --data DIR, --ready-file FILE, or --endpoint ENDPOINT with its keys.\n"
     "list prints JSON: how many are kept, and up to 256 of them from that number on.\n"
     "Exits with 0 when done, 1 when there is no such letter, 69 when there is no answer, 64 for what makes no sense.\n";

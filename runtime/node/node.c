@@ -70,7 +70,7 @@ tick(struct worker_thread *t)
     atomic_store(&t->idle, idle);
     if (idle) souk_bed_call(&node->drained);
     bool steady = now >= node->steady_ns;
-    if (steady) w->slice_turns_end = SOUK_SLICE_ENDLESS;
+    if (steady) w->careful = false;
     if (w->number) return;
     if (steady && node->page) souk_page_recovered(node->page);
     /* Worker 0 watches the disk (R8) and whether the journal has failed. */

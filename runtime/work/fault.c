@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* work/fault.c -- what follows when a turn of an event-sourced actor fails; see fault.h.
  *
- * Only the turn is dropped: what it wrote into the batch goes, all before it stands. If it failed in decide, the state is
- * as it was. If it failed while the state was being changed, that is thrown away, and the keeper makes it anew from the
- * snapshot and the journal once this batch, the last that may hold something of the actor, is durable. Messages for the
- * actor wait meanwhile, in their order.
+ * Only the turn is dropped: what it wrote into the batch goes, all before it stands. If it failed in decide, the state
+ * is as it was. If it failed while the state was being changed, that is thrown away, and the keeper makes it anew from
+ * the snapshot and the journal once this batch, the last that may hold something of the actor, is durable. Messages for
+ * the actor wait meanwhile, in their order.
  *
- * A message that is the journal's is tried again after a pause, SOUK_ATTEMPTS times in all, during which the actor takes
- * nothing else: so the order between each pair of actors holds. How often it has been tried is written into the batch
+ * A message that is the journal's is tried again after a pause, SOUK_ATTEMPTS times in all, and the actor takes nothing
+ * else meanwhile: so the order between each pair of actors holds. How often it has been tried is written into the batch
  * that it failed in. What is from outside, or from a volatile actor, is not kept, so it is not tried again either. */
 #include "work/fault.h"
 
@@ -114,6 +114,7 @@ bool
 souk_fault_condemned(const struct souk_partition *p, const struct souk_message *m)
 {
     const struct souk_page_entry *e;
+    if (!souk_fault_unrecorded(m)) return false;
     for (unsigned i = 0; (e = souk_page_entry(p->page, i)); i++)
         if (e->position == SOUK_PAGE_ASK && e->aborts >= SOUK_PAGE_ABORTS && e->ordinal == m->asker.number &&
             e->kind == m->to.kind && souk_key_equal(e->key, m->to.key)) return true;
@@ -131,7 +132,7 @@ void
 souk_fault_retry(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
 {
     struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
-    souk_assert(cell && (cell->parked || souk_mutant(OVERTAKE))); /* Who is parked has a message waiting, so he stays. */
+    souk_assert(cell && (cell->parked || souk_mutant(OVERTAKE))); /* With what waits, he stays. */
     souk_message_free(w->heap, m);
     cell->parked = false;
     souk_slice_release(w, cell);

@@ -6,6 +6,31 @@
 
 #include "work/partition.h"
 
+/* A port's, or a deadline: it has no id, and comes back as long as its ask is open. */
+static inline bool
+souk_fault_unrecorded(const struct souk_message *m)
+{
+    return m->class == SOUK_OUTCOME && !m->in_batch && !m->id.position;
+}
+
+/* Says whose turn comes, and which message it takes, in case that the process dies of it: in plain stores. */
+static inline void
+souk_fault_note(struct souk_worker *w, const struct souk_message *m)
+{
+    volatile struct souk_page_slot *slot = w->turn_page;
+    slot->busy = 0; /* While the rest is neither the one nor the other. */
+    slot->key.high = m->to.key.high;
+    slot->key.low = m->to.key.low;
+    slot->kind = m->to.kind;
+    slot->position = m->in_batch ? 0 : m->id.position;
+    slot->ordinal = m->id.ordinal;
+    if (souk_fault_unrecorded(m)) {
+        slot->position = SOUK_PAGE_ASK;
+        slot->ordinal = m->asker.number;
+    }
+    slot->busy = 1;
+}
+
 /* The slice was left by a jump out of an author's function. */
 void souk_fault_caught(struct souk_worker *worker);
 /* The event-sourced turn under way has failed: it is undone, its message parked, or given up. */
@@ -13,7 +38,7 @@ void souk_fault_turn(struct souk_worker *worker);
 /* Gives a message up: recorded as consumed and dead, and its asker told so; kept among the dead letters if it was the
  * journal's. Takes the message. */
 void souk_fault_bury(struct souk_worker *worker, struct souk_cell *cell, struct souk_message *message);
-/* Whether processes have died too often of what came of this ask. */
+/* Whether it is an outcome, and processes have died too often of what came of its ask. */
 bool souk_fault_condemned(const struct souk_partition *partition, const struct souk_message *outcome);
 /* The pause of an actor is over. Takes the message. */
 void souk_fault_retry(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *message);

@@ -90,6 +90,7 @@ struct souk_worker {
     souk_heap *heap;
     struct souk_slice slice;
     volatile struct souk_page_slot *turn_page; /* Whose turn is under way, for the next process. */
+    bool careful;                           /* One turn a batch, and each durable before the next turn. */
     struct souk_page_slot turn_page_none;   /* Where that goes when nobody keeps it. */
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
     struct souk_lives lives;                /* Volatile actors of these that have something to do, */
@@ -223,6 +224,9 @@ souk_shard_of(const struct souk_partition *p, souk_key key)
 void souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake);
 void souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, uint32_t number, uint64_t due_ms);
 
+/* Remembers a port call that is under way. The caller's shard's holder. */
+void souk_shard_call(struct souk_shard *shard, souk_heap *heap, const struct souk_message *call);
+
 /* Remembers that an actor has a snapshot, and of which position; and that position, 0 when it has none. The shard's
  * holder. */
 void souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position);
@@ -242,12 +246,17 @@ void souk_worker_deliver(struct souk_worker *worker, struct souk_message *messag
 bool souk_slice_drain(struct souk_worker *worker, struct souk_shard *shard);
 /* Takes a shard, if nobody has it and nothing of this slice waits to be published to it; true when it is ours now. */
 bool souk_slice_hold(struct souk_worker *worker, struct souk_shard *shard);
+/* Sends a message on its way to its actor. Takes it. */
+void souk_slice_route(struct souk_worker *worker, struct souk_message *message);
+
+/* ---- wake.c: the shard's holder. ---- */
+
+/* The snapshot of a sleeping actor has come: it wakes. Or that of one whose state was spoilt. Takes the message. */
+void souk_slice_wake(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *loaded);
 /* What waited for an actor goes first, if it can take it now. */
 void souk_slice_release(struct souk_worker *worker, struct souk_cell *cell);
 /* Frees an actor that has never done anything. */
 void souk_slice_forget(struct souk_worker *worker, struct souk_shard *shard, struct souk_cell *cell);
-/* Sends a message on its way to its actor. Takes it. */
-void souk_slice_route(struct souk_worker *worker, struct souk_message *message);
 
 /* ---- lives.c: volatile actors, in shards that the worker holds. ---- */
 

@@ -420,10 +420,10 @@ static void
 settle(struct souk_partition *p)
 {
     bool any = !souk_mutant(TIMERS_FIRST);
-    /* It has died of this before: one turn a batch, so that whatever it dies of next is on record, and can be counted.
-     * node.c ends that when the process has lived for a while. */
+    /* It has died of this before: now whatever it dies of next will be on record, and can be counted. node.c ends that
+     * when the process has lived for a while. */
     bool careful = p->page && souk_page_deaths(p->page) > 1;
-    for (unsigned i = 0; i < p->workers_count && careful; i++) p->workers[i]->slice_turns_end = 1;
+    for (unsigned i = 0; i < p->workers_count; i++) p->workers[i]->careful = careful;
     while (any && !atomic_load(&p->fault)) {
         any = false;
         for (unsigned i = 0; i < p->workers_count; i++) any |= souk_worker_step(p->workers[i]);

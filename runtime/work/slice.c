@@ -189,43 +189,6 @@ souk_slice_init(struct souk_worker *w)
     w->slice.disarm = souk_lives_disarm;
 }
 
-/* The snapshot of a sleeping actor has come: it wakes, and what waited for it goes first. */
-static void
-wake_up(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
-{
-    struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
-    souk_assert(cell && cell->loading);
-    cell->loading = false;
-    struct souk_bytes snapshot = { m->body, m->length };
-    if (m->ending == SOUK_DEAD) {
-        cell->broken = true;
-    } else if (cell->rebuilding) {
-        if (m->ending == SOUK_DONE) cell->broken = !souk_snapshot_restore(cell, snapshot);
-        else souk_state_clear(cell->kind, cell->state);
-    } else {
-        if (m->ending == SOUK_DONE) cell->broken = !souk_snapshot_read(cell, snapshot, w->heap);
-        cell->dirty = false;
-    }
-    if (cell->broken && m->ending != SOUK_DEAD)
-        souk_fault_quarantine(&cell->identity, NULL, "for its snapshot cannot be read");
-    if (cell->rebuilding) shard->rebuilding--;
-    cell->rebuilding = false;
-    souk_message_free(w->heap, m);
-    souk_slice_release(w, cell);
-}
-
-void
-souk_slice_release(struct souk_worker *w, struct souk_cell *cell)
-{
-    if (cell->loading || cell->parked) return;
-    struct souk_fifo waiting = cell->waiting;
-    cell->waiting = (struct souk_fifo){ NULL, NULL };
-    if (!waiting.head) return;
-    waiting.tail->next = w->local.head;
-    if (!w->local.head) w->local.tail = waiting.tail;
-    w->local.head = waiting.head;
-}
-
 /* The actor that a message is for: live, new, or asleep and then being loaded. */
 static struct souk_cell *
 find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_message *m)
@@ -241,48 +204,12 @@ find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_me
     return cell;
 }
 
-/* An actor that was only asked, or refused, and never did anything leaves no trace. */
-void
-souk_slice_forget(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell)
-{
-    if (cell->loading || cell->position || cell->stamp == w->slice.stamp) return;
-    if (cell->asked || cell->waiting.head || cell->broken) return; /* One that has asked is in slice->opened. */
-    w->slice.turn.cell = NULL;
-    souk_cell_free(&shard->directory, &shard->arena, cell);
-    atomic_fetch_sub_explicit(&w->partition->actors, 1, memory_order_relaxed);
-}
-
-/* A port's, or a deadline: it has no id, and comes back as long as its ask is open. */
-static inline bool
-is_unrecorded_outcome(const struct souk_message *m)
-{
-    return m->class == SOUK_OUTCOME && !m->in_batch && !m->id.position;
-}
-
-/* Says whose turn comes, and which message it takes, in case that the process dies of it: in plain stores. */
-static inline void
-note_turn(struct souk_worker *w, const struct souk_message *m)
-{
-    volatile struct souk_page_slot *slot = w->turn_page;
-    slot->busy = 0; /* While the rest is neither the one nor the other. */
-    slot->key.high = m->to.key.high;
-    slot->key.low = m->to.key.low;
-    slot->kind = m->to.kind;
-    slot->position = m->in_batch ? 0 : m->id.position;
-    slot->ordinal = m->id.ordinal;
-    if (is_unrecorded_outcome(m)) {
-        slot->position = SOUK_PAGE_ASK;
-        slot->ordinal = m->asker.number;
-    }
-    slot->busy = 1;
-}
-
 static void
 run(struct souk_worker *w, struct souk_message *m)
 {
     struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
     if (m->class == SOUK_LOADED) {
-        wake_up(w, shard, m);
+        souk_slice_wake(w, shard, m);
         return;
     }
     if (m->class == SOUK_RETRY) {
@@ -299,16 +226,15 @@ run(struct souk_worker *w, struct souk_message *m)
         return;
     }
     w->slice_turns++;
-    note_turn(w, m);
-    if (w->partition->outcomes_condemned && is_unrecorded_outcome(m) && souk_fault_condemned(w->partition, m))
-        m->attempts = SOUK_ATTEMPTS;
+    souk_fault_note(w, m);
+    if (w->partition->outcomes_condemned && souk_fault_condemned(w->partition, m)) m->attempts = SOUK_ATTEMPTS;
     if (cell->broken || m->attempts == SOUK_ATTEMPTS) {
         souk_fault_bury(w, cell, m);
     } else if (!souk_turn_run(&w->slice, cell, m)) {
         souk_fault_turn(w);
         return;
     }
-    souk_slice_forget(w, shard, cell);
+    if (!cell->position) souk_slice_forget(w, shard, cell);
 }
 
 /* A slice that is full takes nothing new, but brings to its end what it has begun: a checkout that is cut in two leaves
@@ -323,7 +249,7 @@ full(const struct souk_worker *w)
 static bool
 endless(const struct souk_worker *w)
 {
-    return w->slice_turns >= w->slice_turns_end || w->slice.batch.length >= 4 * SOUK_SLICE_BYTES;
+    return w->slice_turns >= (w->careful ? 1 : w->slice_turns_end) || w->slice.batch.length >= 4 * SOUK_SLICE_BYTES;
 }
 
 /* Moves some of the backlog of held shards to the local queue, a little of each in turn. */
@@ -359,7 +285,7 @@ ask_again(struct souk_worker *w)
     for (struct souk_message *m; (m = souk_fifo_pop(&w->again));) {
         struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
         struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
-        note_turn(w, m);
+        souk_fault_note(w, m);
         if (!souk_turn_run(&w->slice, cell, m)) souk_fault_turn(w);
     }
 }
@@ -421,19 +347,6 @@ enqueue(struct souk_worker *w)
     return position;
 }
 
-static void
-remember_call(struct souk_worker *w, const struct souk_message *m)
-{
-    struct souk_shard *shard = souk_shard_of(w->partition, m->asker.key);
-    if (shard->calls_count == shard->calls_room) {
-        uint32_t room = shard->calls_room ? 2 * shard->calls_room : 4;
-        shard->calls = souk_heap_grow(w->heap, shard->calls, shard->calls_room * sizeof *shard->calls,
-                                      room * sizeof *shard->calls);
-        shard->calls_room = room;
-    }
-    shard->calls[shard->calls_count++] = (struct souk_outstanding_call){ m->asker, m->id.position };
-}
-
 /* What the batch's position means for messages, actors and exits. */
 static void
 settle(struct souk_worker *w, uint64_t position)
@@ -446,7 +359,7 @@ settle(struct souk_worker *w, uint64_t position)
         m->id.position = m->dep = position;
         m->in_batch = false;
         if (m->class != SOUK_CALL) continue;
-        remember_call(w, m);
+        souk_shard_call(souk_shard_of(w->partition, m->asker.key), w->heap, m);
         souk_fifo_push(&w->exits_now, m);
     }
     for (uint32_t i = 0; i < s->cells_count; i++) {
@@ -663,6 +576,7 @@ souk_slice_step(struct souk_worker *w)
     struct souk_partition *p = w->partition;
     uint64_t ahead = atomic_load(&p->position) - atomic_load(&p->durable);
     if (ahead + 2 * p->workers_count >= SOUK_RING || atomic_load(&p->backlog_bytes) > 2 * p->backlog_max) return false;
+    if (w->careful && ahead) return false;
     begin(w);
     for (unsigned n = 0; n < 16 && take_ready(w, w->ready); n++) {}
     take_due(w);

@@ -51,7 +51,8 @@ decide_bomb_light(const struct bomb *b, const struct bomb_light *c, souk_turn *t
     if (b->lit) return SOUK_ACCEPT;
     if (c->how == ANSWERED) {
         struct bomb_spark spark = { c->how };
-        souk_call(turn, &fuse_port, souk_self(turn).key, bomb_sparked, SOUK_WITHIN_MS(HOUR), bomb_spark, .how = spark.how);
+        souk_call(turn, &fuse_port, souk_self(turn).key, bomb_sparked, SOUK_WITHIN_MS(HOUR), bomb_spark,
+                  .how = spark.how);
     } else {
         souk_wake(turn, 1, bomb_fuse, .how = c->how, .null = c->null);
     }
@@ -217,7 +218,9 @@ live(const char *directory, unsigned how, bool null)
 static unsigned
 lives_until_given_up(unsigned how, bool null)
 {
-    char directory[] = "/tmp/souk-crashloop-XXXXXX", command[80];
+    const char *temporary = getenv("TMPDIR");
+    char directory[256], command[300];
+    snprintf(directory, sizeof directory, "%s/souk-crashloop-XXXXXX", temporary ? temporary : P_tmpdir);
     assert_non_null(mkdtemp(directory));
     unsigned lives = 0;
     for (bool over = false; !over; lives++) {

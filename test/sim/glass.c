@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/sim/glass.c -- see glass.h. Each glass numbers what it says; whoever hears it notes it. So at the end it is known
- * of each message whether it was taken, once, and in which order. */
+/* test/sim/glass.c -- see glass.h. Each glass numbers what it says; whoever hears it notes it. So at the end it is
+ * known of each message whether it was taken, once, and in which order. */
 #include "glass.h"
 
 #include "cell/batch.h"
@@ -155,7 +155,8 @@ struct run {
 static void
 complain(struct run *run, const char *what, unsigned number)
 {
-    if (!run->result->complaints++) snprintf(run->result->first, sizeof run->result->first, "%s (message %u)", what, number);
+    struct glass_result *r = run->result;
+    if (!r->complaints++) snprintf(r->first, sizeof r->first, "%s (message %u)", what, number);
 }
 
 static souk_ref
@@ -233,7 +234,8 @@ check_glass_at(struct run *run, unsigned i)
                 ending = view.ends.at[k].ending;
             }
         if (ended != (s->say.asks && s->say.how != GLASS_REPLY)) complain(run, "an asker was not told once", n + 1);
-        if (ended && ending != (fails(s->say.how) ? SOUK_DEAD : SOUK_DONE)) complain(run, "an asker was told wrong", n + 1);
+        if (ended && ending != (fails(s->say.how) ? SOUK_DEAD : SOUK_DONE))
+            complain(run, "an asker was told wrong", n + 1);
     }
 }
 
@@ -317,7 +319,8 @@ check_letters(struct run *run)
             unsigned heard = 0, ended = 0;
             for (unsigned k = 0; k < after.notes.count; k++) heard += after.notes.at[k].number == n + 1;
             for (unsigned k = 0; k < after.ends.count; k++) ended += after.ends.at[k].number == n + 1;
-            if (s->to == i && s->say.how == GLASS_DECIDE && heard != 1) complain(run, "a replay was not taken once", n + 1);
+            if (s->to == i && s->say.how == GLASS_DECIDE && heard != 1)
+                complain(run, "a replay was not taken once", n + 1);
             if (s->say.from == i && s->say.asks && ended != 1) complain(run, "an end was not replayed once", n + 1);
         }
         if (after.open) complain(run, "an ask is open", i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/sim/test_glass.c -- turns that fail cost only themselves: by seed, with crashes between any two steps. SOUK_SEEDS
- * says how many. */
+/* test/sim/test_glass.c -- turns that fail cost only themselves: by seed, with crashes between any two steps.
+ * SOUK_SEEDS says how many. */
 #include "glass.h"
 
 #include <setjmp.h>

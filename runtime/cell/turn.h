@@ -24,6 +24,10 @@ struct souk_turn {
     uint32_t asked_mark;         /* The number of the actor's last ask before the turn. */
     bool passed_on;              /* By souk_forward: somebody else answers. */
     /* Of an event-sourced actor: */
+    bool changes;                /* It is being applied: if it fails, the state must be rebuilt. */
+    struct souk_open_ask closed; /* The ask whose outcome it took; number 0: none. */
+    size_t began;                /* The batch's length and dictionary before all of it. */
+    uint32_t cells_mark;
     bool recorded;               /* The batch has its TURN. */
     bool new_entry;              /* This turn put the cell into the dictionary. */
     uint32_t events;             /* How many it emitted. */
@@ -105,15 +109,26 @@ void souk_turn_tell(const void *slice, char *out, size_t size);
 void souk_turn_answer(souk_turn *turn, const struct souk_message *message, enum souk_ending ending,
                       souk_verdict refusal);
 /* Runs the turn in which `cell` takes `message`, which is freed, or kept in cell->waiting when it is a query that has
- * to wait. */
-void souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *message);
-/* Ends a message that the actor cannot take: its asker gets the ending. Frees it. */
+ * to wait. False when it has failed: then nothing is undone yet, and turn->message is the caller's. */
+bool souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *message);
+/* Drops all that the turn under way has written, opened, closed and sent, but not what it did to the state. */
+void souk_turn_undo(souk_turn *turn);
+/* Ends a message that the actor cannot take, and that is nobody's to keep: its asker gets the ending. Frees it. */
 void souk_turn_refuse(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *message,
                       enum souk_ending ending, souk_verdict refusal);
+/* Ends a message that has an id, is of this batch, or is an outcome, and that the actor cannot take: it is recorded as
+ * consumed and dead, its asker is told so, and `letter` gets it, encoded by the row's layout (R5). Frees it. */
+void souk_turn_bury(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *message, souk_ref letter,
+                    const struct souk_row *row, void (*fill)(const struct souk_message *message, void *body),
+                    void *body);
 /* The cell's number in the batch's dictionary, which gets it if need be. */
 uint32_t souk_slice_actor(struct souk_slice *slice, struct souk_cell *cell);
 /* Applies one recorded event, in replay. False when the kind doesn't know it or it is malformed. */
 bool souk_turn_replay(struct souk_cell *cell, struct souk_scratch *scratch, uint32_t tag, struct souk_bytes body);
+
+/* The same where nobody else catches: false also when an assertion of the kind fails, which `catch` then tells. */
+bool souk_turn_replay_caught(struct souk_cell *cell, struct souk_scratch *scratch, uint32_t tag, struct souk_bytes body,
+                             struct souk_catch *catch);
 
 /* ---- Turns of volatile actors: liveturn.c. ---- */
 

@@ -17,6 +17,7 @@ enum {
     DRAIN_TICK_MS = 5,
     DRAIN_STEP_NS = 2000000,
     KEEPER_PAUSE_NS = 2000000, /* After each put of a checkpoint. */
+    STEADY_MS = 10000,         /* Who dies in a turn before has died soon after the start. */
     KEEPER_LOOK_NS = 1000000,  /* While it waits for workers or the journal. */
 };
 
@@ -31,12 +32,14 @@ struct worker_thread {
 
 struct souk_node {
     struct souk_data data;
+    souk_page *page;
     souk_memory_store *store; /* Of a node without a data directory. */
     struct souk_partition *partition;
     const struct souk_guest *guests;
     unsigned guests_count;
     struct worker_thread *workers;
     souk_thread *journal_thread, *keeper_thread;
+    uint64_t steady_ns; /* From then on the process has lived for a while. */
     _Atomic bool stop, stop_journal, draining;
     struct souk_bed waiting;
     struct souk_bed drained;
@@ -66,7 +69,10 @@ tick(struct worker_thread *t)
     }
     atomic_store(&t->idle, idle);
     if (idle) souk_bed_call(&node->drained);
+    bool steady = now >= node->steady_ns;
+    if (steady) w->careful = false;
     if (w->number) return;
+    if (steady && node->page) souk_page_recovered(node->page);
     /* Worker 0 watches the disk (R8) and whether the journal has failed. */
     struct souk_partition *p = node->partition;
     if (!node->store) atomic_store(&p->disk_full, souk_data_room(&node->data) == 0);
@@ -155,7 +161,7 @@ keeper_body(void *arg)
         uint64_t pause = UINT64_MAX;
         if (did && p->chunks.head) pause = KEEPER_PAUSE_NS; /* So that a checkpoint doesn't crowd out the syncs (R7). */
         else if (did) pause = 0;
-        else if (p->checkpoint.phase || p->chunks.head) pause = KEEPER_LOOK_NS;
+        else if (p->checkpoint.phase || p->chunks.head || p->rebuilds.head) pause = KEEPER_LOOK_NS;
         souk_bed_sleep(&p->keeper_bed, pause);
     }
 }
@@ -217,6 +223,8 @@ open_memory(struct souk_node *node, const struct souk_world *world, const struct
 static void
 close_data(struct souk_node *node)
 {
+    if (node->page) souk_page_recovered(node->page);
+    souk_page_close(&node->page);
     if (!node->store) souk_data_close(&node->data);
     else souk_memory_store_close(&node->store);
 }
@@ -235,8 +243,9 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         free(node);
         return err;
     }
+    if (o->directory) node->page = souk_page_open(o->directory);
     struct souk_partition_options options = {
-        .node = node, .world = world, .kinds = o->kinds, .ports = o->ports,
+        .page = node->page, .node = node, .world = world, .kinds = o->kinds, .ports = o->ports,
         .journal = node->data.journal, .vault = node->data.vault, .secret = node->data.secret,
         .workers = o->workers ? o->workers : default_workers(),
         .backlog_max = o->backlog_max, .checkpoint_bytes = (uint64_t)o->checkpoint_mib << 20,
@@ -250,6 +259,7 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         free(node);
         return err;
     }
+    node->steady_ns = now_ns(node) + STEADY_MS * 1000000ull;
     node->guests = o->guests;
     while (o->guests && o->guests[node->guests_count].enter) node->guests_count++;
     node->workers = calloc(options.workers, sizeof *node->workers);

@@ -111,10 +111,21 @@ souk_sim_ask(souk_sim *sim, struct souk_sim_request *r, const void *message)
     return SOUK_OK;
 }
 
+/* Of the node's present life. */
+static uint64_t
+count_faults(const souk_sim *sim)
+{
+    uint64_t faults = 0;
+    for (unsigned i = 0; i < sim->workers; i++)
+        faults += atomic_load_explicit(&sim->partition->workers[i]->counted[SOUK_N_FAULTS], memory_order_relaxed);
+    return faults;
+}
+
 void
 souk_sim_crash(souk_sim *sim)
 {
     sim->counts.crashes++;
+    sim->counts.faults += count_faults(sim);
     souk_partition_close(&sim->partition);
     souk_memory_store_crash(sim->store);
     struct souk_sim_request *lost = sim->under_way, *next;
@@ -284,6 +295,7 @@ struct souk_sim_counts
 souk_sim_counts(const souk_sim *sim)
 {
     struct souk_sim_counts counts = sim->counts;
+    counts.faults += count_faults(sim);
     counts.position = atomic_load(&sim->partition->durable);
     counts.trace = sim->partition->link.low;
     counts.checkpoints = atomic_load(&sim->partition->checkpoints);

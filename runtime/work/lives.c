@@ -5,11 +5,9 @@
  * A message for a volatile actor stands in no queue but its own: whoever holds the shard puts it there at once, else it
  * lies in the shard's mailbox until somebody does. So the order between each pair of actors is that of the sends.
  * Actors with something to do stand in the worker's list while he holds their shard, in the shard's own otherwise. */
-#include "work/partition.h"
+#include "work/fault.h"
 
 #include "base/hash.h"
-
-#include <stdio.h>
 
 /* ---- Dead letters. ---- */
 
@@ -412,20 +410,6 @@ restart(struct souk_worker *w, struct souk_live *live)
     return true;
 }
 
-/* Says it, but not more often than ten times a second: whoever fails in a storm shall not also fill the disk. */
-static void
-tell_fault(struct souk_worker *w, const struct souk_live *live, const struct souk_message *m)
-{
-    const struct souk_catch *c = &w->slice.catch;
-    w->fault_last = (struct souk_fault_note){ w->slice.now_ms, souk_live_ref(live), m ? m->tag : 0, c->line, c->file,
-                                              c->what };
-    if (w->slice.now_ms - w->fault_told_ms < 100) return;
-    w->fault_told_ms = w->slice.now_ms;
-    fprintf(stderr, "souk: a turn of %s %016llx%016llx failed: %s%s%s\n", live->kind->name,
-            (unsigned long long)live->key.high, (unsigned long long)live->key.low, c->what ? c->what : "SOUK_FAILED",
-            c->file ? " at " : "", c->file ? c->file : "");
-}
-
 /* What the kind's policy says of a turn that has failed. False when the actor is gone. */
 static bool
 fail(struct souk_worker *w, struct souk_live *live)
@@ -434,7 +418,7 @@ fail(struct souk_worker *w, struct souk_live *live)
     struct souk_message *m = turn->kept ? NULL : turn->message;
     const struct souk_volatile *policy = live->kind->policy;
     souk_tally_up(w, SOUK_N_FAULTS, 1);
-    tell_fault(w, live, m);
+    souk_fault_tell(w, &live->identity, m);
     w->slice.catch.what = w->slice.catch.file = NULL;
     souk_live_undo(turn);
     if (m && m->spawns && policy->on_fault == SOUK_RESTART && !souk_live_extra(live, w->heap)->start)

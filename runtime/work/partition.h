@@ -21,6 +21,7 @@
 #include "cell/turn.h"
 #include "mail/mailbox.h"
 #include "store/data.h"
+#include "store/page.h"
 #include "world/loop.h"
 #include "world/thread.h"
 #include "world/world.h"
@@ -69,6 +70,7 @@ struct souk_shard {
     uint64_t now_ms;            /* The latest turn time in it. */
     _Atomic uint32_t cut;       /* The last checkpoint that has it; any thread may look. */
     uint32_t hand;              /* Where the search for idle actors goes on. */
+    uint32_t rebuilding;        /* Actors whose state is being rebuilt: until then it cannot be cut. */
 };
 
 /* A place in the ring. `position` says whose batch it holds; the buffers stay and are swapped with the workers'. */
@@ -92,6 +94,9 @@ struct souk_worker {
     unsigned number;
     souk_heap *heap;
     struct souk_slice slice;
+    volatile struct souk_page_slot *turn_page; /* Whose turn is under way, for the next process. */
+    bool careful;                           /* One turn a batch, and each durable before the next turn. */
+    struct souk_page_slot turn_page_none;   /* Where that goes when nobody keeps it. */
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
     struct { struct souk_shard *head, *tail; } busy[SOUK_READY_LISTS]; /* Those of them with volatile actors to run. */
     unsigned awaited_run;                   /* How many that are awaited went first, one after the other. */
@@ -109,6 +114,10 @@ struct souk_worker {
     struct souk_fifo exits_now;             /* Of the slice under way. */
     struct souk_fifo exits;                 /* Wait for `dep`; first in, first out, and monotone. */
     uint64_t exits_dep;
+    struct souk_fifo again;                 /* Queries that are asked again, for their actors have changed. */
+    struct souk_message **attempts;         /* Messages of this slice whose turns have failed, to be tried again. */
+    uint32_t attempts_count, attempts_room;
+    struct souk_fifo rebuilds;              /* States that it spoilt: for the keeper when the slice closes. */
     struct souk_fifo incoming;              /* From outside, to be handled in the next slice. */
     uint64_t due[SOUK_SHARDS], due_min;     /* Next timer of the shards that it ran last. */
     uint32_t slice_turns, slice_turns_max, slice_turns_end; /* So far; until it takes nothing new; until it ends. */
@@ -167,6 +176,8 @@ struct souk_partition {
     struct souk_secret secret;
     souk_journal *journal;
     souk_vault *vault;
+    souk_page *page; /* May be NULL. */
+    bool outcomes_condemned; /* It has outcomes that are given up. */
     struct souk_shard *shards;
     struct souk_worker **workers;
     unsigned workers_count;
@@ -193,6 +204,7 @@ struct souk_partition {
     /* The keeper: loads sleeping actors, writes checkpoints. */
     souk_heap *keeper_heap;
     struct souk_mailbox keeper_box;
+    struct souk_fifo rebuilds;               /* Actors to be rebuilt, once what they did is durable. */
     struct souk_fifo chunks;                 /* Snapshots to be written, in the order in which they were taken. */
     struct souk_bed keeper_bed;
     struct souk_checkpoint checkpoint;
@@ -216,6 +228,9 @@ souk_shard_of(const struct souk_partition *p, souk_key key)
 void souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake);
 void souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, uint32_t number, uint64_t due_ms);
 
+/* Remembers a port call that is under way. The caller's shard's holder. */
+void souk_shard_call(struct souk_shard *shard, souk_heap *heap, const struct souk_message *call);
+
 /* Remembers that an actor has a snapshot, and of which position; and that position, 0 when it has none. The shard's
  * holder. */
 void souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position);
@@ -237,6 +252,15 @@ bool souk_slice_drain(struct souk_worker *worker, struct souk_shard *shard);
 bool souk_slice_hold(struct souk_worker *worker, struct souk_shard *shard);
 /* Sends a message on its way to its actor. Takes it. */
 void souk_slice_route(struct souk_worker *worker, struct souk_message *message);
+
+/* ---- wake.c: the shard's holder. ---- */
+
+/* The snapshot of a sleeping actor has come: it wakes. Or that of one whose state was spoilt. Takes the message. */
+void souk_slice_wake(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *loaded);
+/* What waited for an actor goes first, if it can take it now. */
+void souk_slice_release(struct souk_worker *worker, struct souk_cell *cell);
+/* Frees an actor that has never done anything. */
+void souk_slice_forget(struct souk_worker *worker, struct souk_shard *shard, struct souk_cell *cell);
 
 /* ---- lives.c: volatile actors, in shards that the worker holds. ---- */
 
@@ -314,6 +338,8 @@ souk_tally_up(struct souk_worker *w, enum souk_worker_count which, uint64_t amou
 bool souk_keeper_step(struct souk_partition *partition);
 /* Asks for the snapshot of an actor. The shard's holder. */
 void souk_keeper_load(struct souk_worker *worker, struct souk_cell *cell);
+/* Asks for the state of an actor as it was at wanted->dep, which becomes durable. Takes the message. */
+void souk_keeper_rebuild(struct souk_worker *worker, struct souk_message *wanted);
 /* Takes the snapshots of a held shard for the checkpoint under way; puts idle actors to sleep when there are too
  * many. */
 void souk_shard_cut(struct souk_worker *worker, struct souk_shard *shard);
@@ -335,6 +361,7 @@ struct souk_partition_options {
     const struct souk_port_driver *ports;
     souk_journal *journal;
     souk_vault *vault;
+    souk_page *page; /* NULL: nobody counts of what the process dies. */
     struct souk_secret secret;
     unsigned workers;
     uint64_t backlog_max, checkpoint_bytes;

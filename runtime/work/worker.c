@@ -12,6 +12,7 @@ souk_worker_open(struct souk_partition *p, unsigned number)
     w->partition = p;
     w->number = number;
     w->heap = heap;
+    w->turn_page = p->page ? souk_page_slot(p->page, number) : &w->turn_page_none;
     souk_slice_init(w);
     w->read_memory = souk_heap_alloc(heap, SOUK_SCRATCH_BYTES);
     w->ready = souk_ready_open(heap, SOUK_SHARDS);

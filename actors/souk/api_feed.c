@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/api_feed.c -- a sale as it happens: Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html)
- * from a subscription to the events of its stock.
+/* souk/api_feed.c -- a sale as it happens: Server-Sent Events from a subscription to the events of its stock.
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html)
  *
- * An event's id is its place in the journal. A client that comes back says the last one that it got, as browsers do, and
- * misses nothing; without it the stream begins now. What a client doesn't take stays in the journal: no more than
- * SOUK_HTTP_STREAM_MAX bytes wait for him, and one who is too far behind is told that events were left out, or is cut off
- * when nothing moves any more. Reservations have a name of their own here, since an order's name opens the order. */
+ * An event's id is its place in the journal. A client that comes back says the last one that it got, as browsers do,
+ * and misses nothing; without it the stream begins now. What a client doesn't take stays in the journal: no more than
+ * SOUK_HTTP_STREAM_MAX bytes wait for him, and one who is too far behind is told that events were left out, or is cut
+ * off when nothing moves any more. Reservations have a name of their own here, since an order's name opens the order. */
 #include "api_inside.h"
 
 #include <stdio.h>
@@ -70,7 +70,8 @@ describe(struct api_call *call, const struct souk_happened *h, char *out, size_t
 static bool
 happened(struct souk_subscription *subscription, souk_worker *worker SOUK_UNUSED, const struct souk_happened *h)
 {
-    struct api_call *call = (struct api_call *)(void *)((char *)subscription - offsetof(struct api_call, feed.subscription));
+    char *at = (char *)subscription - offsetof(struct api_call, feed.subscription);
+    struct api_call *call = (struct api_call *)(void *)at;
     char line[LINE_MAX];
     int length = snprintf(line, sizeof line, "id: %llu.%u\n", (unsigned long long)h->position, h->ordinal);
     length += describe(call, h, line + length, sizeof line - (size_t)length);
@@ -97,7 +98,8 @@ begin(struct api_call *call, const struct souk_reply *reply)
     at->feeds = call;
     call->feed.subscription.happened = happened;
     souk_worker_subscribe(at->worker, &call->feed.subscription, &(struct souk_topic){
-        .events = SOUK_EVENTS(stock_reserved, stock_turned_away, stock_confirmed, stock_released, stock_swept, stock_returned),
+        .events = SOUK_EVENTS(stock_reserved, stock_turned_away, stock_confirmed, stock_released, stock_swept,
+                              stock_returned),
         .after = call->feed.after, .actor = stock, .max_lag = LAG_MAX });
     if (souk_http_stream_begin(call->exchange, SOUK_TEXT("text/event-stream")))
         (void)send_text(call, hello, sizeof hello - 1);

@@ -126,7 +126,7 @@ struct souk_stats {
     uint64_t requests, requests_refused, replies, steals, parks;
     /* Now: the journal's last position and the last durable one, actors in memory, messages waiting, bytes. */
     uint64_t position, durable, actors, mailbox_depth, memory_bytes, backlog_bytes;
-    /* Subscriptions (souk/topic.h) now; events handed to and left out for them, groups read from the journal for them. */
+    /* Subscriptions (souk/topic.h) now; for them: events handed over and left out, groups read from the journal. */
     uint64_t feeds, feed_events, feed_skipped, feed_reads;
 };
 /* A consistent enough sum over the workers. Any thread. */

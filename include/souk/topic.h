@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/topic.h -- publish and subscribe: what event-sourced actors did, told to whoever wants to know.
  *
- * A topic is an event of an event-sourced kind's table; nothing has to be done to publish one. What subscribers get is
- * what the journal holds: in its order, and only once it is durable. Each subscription has its own cursor, and gets each
- * event after it once. It may begin at the end, at the beginning, or wherever a former one had got to: who keeps the
- * cursor of what it has handled misses nothing over restarts, and handles again at most what it had not noted.
+ * A topic is an event of an event-sourced kind's table; nothing has to be done to publish one. Subscribers get what the
+ * journal holds: in its order, and only once it is durable. Each subscription has its own cursor, and gets each event
+ * after it once. It may begin at the end, at the beginning, or wherever a former one had got to: who keeps the cursor
+ * of what it has handled misses nothing over restarts, and handles again at most what it had not noted.
  *
- * A publisher never waits for a subscriber. At most SOUK_NEWS_MAX events stand in a subscriber's queue; what comes on top
- * stays in the journal and is read from there when there is room again. So nothing is lost, and a lag costs no memory.
- * Who would rather be up to date than complete sets max_lag: when more events than that have been published since the
- * subscription began and not been handed over, they are left out, and a message whose `kind` is 0 says so: `skipped` of
- * them were left out (0: unknown, since they are no longer in the journal), what follows comes after `position`.
+ * A publisher never waits for a subscriber. At most SOUK_NEWS_MAX events stand in a subscriber's queue; what comes on
+ * top stays in the journal and is read from there when there is room again. So nothing is lost, and a lag costs no
+ * memory. Who would rather be up to date than complete sets max_lag: when more events than that have been published
+ * since the subscription began and not been handed over, they are left out, and a message whose `kind` is 0 says so:
+ * `skipped` of them were left out (0: unknown, for they are no longer in the journal), what follows comes after
+ * `position`. What is older than the subscription is no lag and is never left out.
  *
  * A volatile actor declares a command of its own with the fields of an event, and subscribes in a turn:
  *
@@ -26,16 +27,21 @@
  *         return SOUK_ACCEPT;
  *     }
  *
- * The subscription ends with the actor, and when the actor restarts: the command it was spawned with comes again and may
- * subscribe again. Events that stand in its queue then are not handled. An event whose turn fails counts as handled. */
+ * The subscription ends with the actor, and when the actor restarts: the command it was spawned with comes again and
+ * may subscribe again. Events that stand in its queue then are not handled. An event whose turn fails counts as
+ * handled; one that is put aside (souk_stash) takes its room until it is handled. A named actor with idle_ms that hears
+ * nothing for so long ends, and so does its subscription.
+ *
+ * Misuse: a topic that no event-sourced kind has never happens; more than SOUK_TOPICS_MAX, or a row that is no event,
+ * is a fault of the turn; a command with other fields is a compile error. */
 #ifndef SOUK_TOPIC_H
 #define SOUK_TOPIC_H
 
 #include <souk/node.h>
 #include <souk/volatile.h>
 
-/* An event's place in the journal; as a cursor: all up to and including it has been handled. `ordinal` counts the events
- * of the batch at that position, from 0. */
+/* An event's place in the journal; as a cursor: all up to and including it has been handled. `ordinal` counts the
+ * events of the batch at that position, from 0. */
 struct souk_cursor { uint64_t position; uint32_t ordinal; };
 #define SOUK_FROM_BEGINNING ((struct souk_cursor){ 0, 0 })
 /* Whatever becomes durable from now on. Any cursor beyond the journal's end means the same. */

@@ -104,7 +104,7 @@ souk_live_reset(struct souk_live *live, souk_heap *heap)
 
 /* ---- The queue. ---- */
 
-/* Answers, and what the runtime or the actor itself sends, always fit; so do events, of which there are few at a time. */
+/* Answers, and what the runtime or the actor itself sends, always fit. So do events: there are few at a time. */
 static bool
 always_fits(const struct souk_message *m)
 {

@@ -88,8 +88,8 @@ void souk_http_answer(souk_http_exchange *exchange, unsigned status, const struc
 void souk_http_problem(souk_http_exchange *exchange, enum souk_problem problem, struct souk_text detail,
                        const struct souk_problem_member *members, size_t count);
 /* An answer without an end: its head goes out, and what is written follows, until the exchange ends by
- * souk_http_hang_up(). The connection is then closed: that is how the client sees the end. Not for HEAD. False: there is
- * no memory, and the exchange is still to be answered. */
+ * souk_http_hang_up(). The connection is then closed: that is how the client sees the end. Not for HEAD. False: there
+ * is no memory, and the exchange is still to be answered. */
 bool souk_http_stream_begin(souk_http_exchange *exchange, struct souk_text content_type);
 /* Sends more. False: so much waits for the client that this must be said again later. What is written for one who has
  * left is gone; on_gone() may be called in here. */

@@ -2,8 +2,9 @@
 /* node/node.c -- wires it all together in the real world: the data directory, the partition, threads, guests.
  *
  * Threads: one for each worker, which sleeps in its event loop; one for the journal, which syncs while workers are
- * busy; one for the keeper, which reads and writes snapshots; one for the reader of topics. A worker that finds nothing more to do commits its own
- * batches, so that a single request at rest costs no wake; one that is busy leaves that to the journal thread. */
+ * busy; one for the keeper, which reads and writes snapshots; one for the reader of topics. A worker that finds nothing
+ * more to do commits its own batches, so that a single request at rest costs no wake; one that is busy leaves that to
+ * the journal thread. */
 #include "store/data.h"
 #include "store/memory.h"
 #include "work/partition.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* work/topics.c -- the reader of topics: takes durable groups as they come, or from the journal, and hands each feed what
- * it wants, in order, as far as its credit goes; see topics.h. One thread, the reader's, but for souk_topics_offer().
+/* work/topics.c -- the reader of topics: takes durable groups as they come, or from the journal, and hands each feed
+ * what it wants, in order, as far as its credit goes; see topics.h. On the reader's thread, all but the offering.
  *
- * Invariant: `kept` holds consecutive groups, the last of which ends at `end`; each event beyond a feed's `live` has been
- * counted in its `behind` once, when its group was kept. */
+ * Invariant: `kept` holds consecutive groups, the last of which ends at `end`; each event beyond a feed's `live` has
+ * been counted in its `behind` once, when its group was kept. */
 #include "work/partition.h"
 
 #include <stdlib.h>
@@ -345,7 +345,8 @@ hand_over(struct souk_partition *p, struct souk_feed *f, const struct souk_kept 
         const struct happening *e = &k->events[i];
         if (!wants(f, e)) continue;
         if (given == left) break;
-        struct souk_happened h = { f->number, e->position, e->ordinal, e->kind, e->actor, e->time_ms, e->tag, 0, e->body };
+        struct souk_happened h = { f->number, e->position, e->ordinal, e->kind, e->actor, e->time_ms, e->tag, 0,
+                                   e->body };
         souk_fifo_push(&chain, message_of(t, f, &h));
         f->cursor = (struct souk_cursor){ e->position, e->ordinal };
         live += e->position > f->live;

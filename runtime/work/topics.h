@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* work/topics.h -- subscriptions to events (souk/topic.h): what workers, the committer and the reader share.
  *
- * The reader (topics.c) is one thread, in a simulation one more thing that is stepped. It alone knows all feeds. It gets
- * each durable group from whoever committed it, keeps the last few MiB of them decoded, and hands each feed what it
- * wants and has credit for. A feed that is further behind is served from the journal. So a worker never reads LevelDB,
- * and a commit costs two loads when nobody subscribes, else a copy of the group.
+ * The reader (topics.c) is one thread, in a simulation one more thing that is stepped. It alone knows all feeds. It
+ * gets each durable group from whoever committed it, keeps the last few MiB of them decoded, and hands each feed what
+ * it wants and has credit for. A feed that is further behind is served from the journal. So a worker never reads
+ * LevelDB, and a commit costs two loads when nobody subscribes, else a copy of the group.
  *
  * Nothing durable is missed: the committer pushes the group, stores `durable`, then looks whether somebody is `active`
  * and wakes the reader; the reader says that it is active, then reads `durable`, then empties its box: what is durable
  * by then and did not come is read from the journal. All sequentially consistent, so one of them sees the other.
  *
  * A feed belongs to its subscriber's worker (feed.c), who makes it, and to the reader, who frees it: at the end the
- * subscriber lets go and says so. Of an actor's feed the subscriber's side is used by whoever holds the actor's shard. */
+ * subscriber lets go and says so. Of an actor's feed the subscriber's side is whoever holds the actor's shard. */
 #ifndef SOUK_WORK_TOPICS_H
 #define SOUK_WORK_TOPICS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/node/ear.h -- a volatile kind that subscribes to what purses do, and notes what it gets outside of itself, so that
- * a test can compare it with the journal. */
+/* test/node/ear.h -- a volatile kind that subscribes to what purses do, and notes what it gets outside of itself, so
+ * that a test can compare it with the journal. */
 #ifndef TEST_NODE_EAR_H
 #define TEST_NODE_EAR_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/node/test_topics.c -- subscriptions: what subscribers get is what the journal holds, in its order, each event once
- * for a cursor and only durable ones. By seeds with crashes, and in a real node with threads. */
+/* test/node/test_topics.c -- subscriptions: what subscribers get is what the journal holds, in its order, each event
+ * once for a cursor and only durable ones. By seeds with crashes, and in a real node with threads. */
 #include "ear.h"
 
 #include "store/data.h"

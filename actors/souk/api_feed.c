@@ -5,7 +5,7 @@
  * An event's id is its place in the journal. A client that comes back says the last one that it got, as browsers do,
  * and misses nothing; without it the stream begins now. What a client doesn't take stays in the journal: no more than
  * SOUK_HTTP_STREAM_MAX bytes wait for him, and one who is too far behind is told that events were left out, or is cut
- * off when nothing moves any more. Reservations have a name of their own here, since an order's name opens the order. */
+ * off when nothing moves any more. Reservations have a name of their own here: an order's would open the order. */
 #include "api_inside.h"
 
 #include <stdio.h>

@@ -17,15 +17,17 @@ say(struct souk_worker *w, struct souk_feed *f, enum souk_feed_word word)
 static struct souk_feed *
 open_feed(struct souk_worker *w, const struct souk_topic *topic)
 {
+    uint32_t topics = 0;
+    for (; topic->events[topics]; topics++) souk_assert(topic->events[topics]->class == SOUK_EVENT);
+    souk_assert(topics <= SOUK_TOPICS_MAX); /* A turn that fails here has made nothing yet. */
     struct souk_feed *f = souk_heap_zalloc(w->heap, sizeof *f);
     f->id = ++w->feeds_count * SOUK_WORKERS_MAX + w->number;
     f->worker = w;
     f->max_lag = topic->max_lag;
     f->actor = topic->actor;
-    for (const struct souk_row *const *row = topic->events; *row; row++) {
-        souk_assert((*row)->class == SOUK_EVENT && f->topics_count < SOUK_TOPICS_MAX);
-        f->topics[f->topics_count].kind = (*row)->kind;
-        f->topics[f->topics_count++].tag = (*row)->tag;
+    for (; f->topics_count < topics; f->topics_count++) {
+        f->topics[f->topics_count].kind = topic->events[f->topics_count]->kind;
+        f->topics[f->topics_count].tag = topic->events[f->topics_count]->tag;
     }
     f->began = atomic_load(&w->partition->durable);
     f->cursor = topic->after;

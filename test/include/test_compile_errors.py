@@ -50,6 +50,30 @@ static void check_lamp(const struct lamp *l SOUK_UNUSED) {}
 SOUK_ACTOR(lamp, LAMP_TABLE);
 '''
 
+EAR = '''
+#include <souk/topic.h>
+#define EAR_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)   \\
+    COMMAND(1, ear_start, public, )                                         \\
+    COMMAND(2, ear_happened, internal, SOUK_HAPPENED(F))
+SOUK_PROTOCOL(ear, 10, EAR_TABLE);
+#define EAR_STATE(F, L, M) F(1, bool, on)
+SOUK_STATE(ear, EAR_STATE);
+static souk_verdict
+on_ear_start(struct ear *self SOUK_UNUSED, const struct ear_start *c SOUK_UNUSED, souk_turn *turn)
+{
+    souk_subscribe(turn, ear_happened, SOUK_EVENTS(lamp_went), .after = SOUK_FROM_NOW);
+    return SOUK_ACCEPT;
+}
+static souk_verdict
+on_ear_happened(struct ear *self, const struct ear_happened *c, souk_turn *turn)
+{
+    struct lamp_went e;
+    if (souk_event_read(turn, c, lamp_went, &e)) self->on = e.on;
+    return SOUK_ACCEPT;
+}
+SOUK_VOLATILE(ear, EAR_TABLE);
+'''
+
 COMPILERS = [c for c in ('gcc', 'clang') if shutil.which(c)]
 
 
@@ -71,6 +95,15 @@ class CompileErrors(unittest.TestCase):
     def test_a_right_kind_compiles(self):
         for compiler in COMPILERS:
             self.assertIsNone(self.said(compiler))
+
+    def test_a_subscriber(self):
+        whole = ('SOUK_ACTOR(lamp, LAMP_TABLE);', 'SOUK_ACTOR(lamp, LAMP_TABLE);' + EAR)
+        for compiler in COMPILERS:
+            self.assertIsNone(self.said(compiler, whole))
+        self.fails('ear_start', whole, ('souk_subscribe(turn, ear_happened', 'souk_subscribe(turn, ear_start'))
+        self.fails('ear_happened: its fields must be', whole, ('SOUK_HAPPENED(F)', 'SOUK_HAPPENED(F) F(10, u32, more)'))
+        self.fails('lamp_turn_event', whole, ('SOUK_EVENTS(lamp_went)', 'SOUK_EVENTS(lamp_turn)'))
+        self.fails('pointer', whole, ('struct lamp_went e;', 'struct lamp_view e;'))
 
     def test_a_missing_handler(self):
         self.fails('decide_lamp_turned', ('decide_lamp_turned(const', 'decide_lamp_turnt(const'))

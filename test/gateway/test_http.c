@@ -703,56 +703,6 @@ test_drain(void **state)
     close(idle), close(later), close(partial);
 }
 
-/* A stream goes on until it is hung up; for a client that doesn't read only so much waits. */
-static void
-test_stream(void **state)
-{
-    (void)state;
-    static char piece[4096];
-    memset(piece, 's', sizeof piece);
-    int fd = client();
-    say(fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
-    souk_http_exchange *exchange = pending[0];
-    assert_true(souk_http_stream_begin(exchange, SOUK_TEXT("text/x")));
-    assert_true(souk_http_stream_write(exchange, SOUK_TEXT("one")));
-    assert_false(hear(fd));
-    assert_ptr_equal(strstr(heard, "HTTP/1.1 200 "), heard);
-    assert_non_null(strstr(heard, "Content-Type: text/x\r\n"));
-    assert_non_null(strstr(heard, "\r\n\r\none"));
-    assert_null(strstr(heard, "Content-Length"));
-    assert_true(souk_http_stream_write(exchange, SOUK_TEXT("two")));
-    assert_false(hear(fd));
-    assert_string_equal(heard, "two");
-    size_t sent = 0, rest = 0;
-    while (souk_http_stream_write(exchange, (struct souk_text){ piece, sizeof piece })) {
-        sent += sizeof piece;
-        assert_true(souk_http_stream_unsent(exchange) <= SOUK_HTTP_STREAM_MAX && sent < 64 << 20);
-    }
-    for (; rest < sent; rest += heard_length) assert_false(hear(fd)); /* All of it comes, and then more can. */
-    assert_int_equal(rest, sent);
-    assert_int_equal(souk_http_stream_unsent(exchange), 0);
-    assert_true(souk_http_stream_write(exchange, SOUK_TEXT("three")));
-    assert_int_equal(souk_http_in_flight(http), 1);
-    souk_http_hang_up(exchange);
-    assert_true(hear(fd));
-    assert_string_equal(heard, "three");
-    close(fd);
-    turn();
-    assert_int_equal(souk_http_connections(http), 0);
-    fd = client(); /* One that leaves. */
-    say(fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
-    assert_true(souk_http_stream_begin(pending[1], SOUK_TEXT("text/x")));
-    close(fd);
-    for (unsigned i = 0; i < 100 && !gone_count; i++) {
-        assert_true(souk_http_stream_write(pending[1], SOUK_TEXT("four")));
-        turn();
-    }
-    assert_int_equal(gone_count, 1);
-    assert_true(souk_http_stream_write(pending[1], SOUK_TEXT("five")));
-    souk_http_hang_up(pending[1]);
-    assert_int_equal(souk_http_in_flight(http), 0);
-}
-
 static void
 test_port(void **state)
 {
@@ -798,7 +748,6 @@ main(void)
         T(test_too_many),
         T(test_memory_bound),
         T(test_drain),
-        T(test_stream),
         T(test_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

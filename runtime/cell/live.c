@@ -104,11 +104,11 @@ souk_live_reset(struct souk_live *live, souk_heap *heap)
 
 /* ---- The queue. ---- */
 
-/* Answers, and what the runtime or the actor itself sends, always fit. */
+/* Answers, and what the runtime or the actor itself sends, always fit. So do events: there are few at a time. */
 static bool
 always_fits(const struct souk_message *m)
 {
-    return m->class == SOUK_OUTCOME || m->class == SOUK_SIGNAL || m->class == SOUK_WAKE;
+    return m->class == SOUK_OUTCOME || m->class == SOUK_SIGNAL || m->class == SOUK_WAKE || m->class == SOUK_NEWS;
 }
 
 /* Unlinks those that may go: expired ones, or just the oldest. */

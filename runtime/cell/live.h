@@ -42,14 +42,15 @@ struct souk_alarm {
 
 /* What is under way for an actor, by the number that its verb returned. */
 enum souk_open_class { SOUK_OPEN_ASK = 1, SOUK_OPEN_AMONG, SOUK_OPEN_GATHER, SOUK_OPEN_WAKE, SOUK_OPEN_EVERY,
-                       SOUK_OPEN_MONITOR };
+                       SOUK_OPEN_MONITOR, SOUK_OPEN_TOPIC };
 struct souk_open {
     uint32_t number;  /* 0: a free place. */
     uint32_t reply;   /* The row that handles it. */
-    souk_ref to;      /* Whom it asked or watches. */
+    souk_ref to;      /* Whom it asked or watches. Of a subscription: its id is to.key.high. */
     uint64_t due_ms;  /* Of an ask or a gathering. Its alarm is set when the slice that began it closes: most are */
     union {           /* answered by then. */
         struct souk_alarm *alarm;
+        struct souk_feed *feed;            /* Of a subscription. */
         struct { uint32_t group, index; }; /* Of one among many: the gathering's number, and its place there. */
     };
     uint8_t class;    /* enum souk_open_class */

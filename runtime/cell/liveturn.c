@@ -42,9 +42,10 @@ tell_down(souk_turn *turn, souk_ref to, uint32_t number, souk_ref who, uint32_t 
 static void
 call_off(struct souk_slice *slice, struct souk_open *open)
 {
-    if (open->class == SOUK_OPEN_AMONG || !open->alarm) return;
-    slice->disarm(slice->self, open->alarm);
-    open->alarm = NULL;
+    if (open->class == SOUK_OPEN_TOPIC && open->feed) slice->unsubscribe(slice->self, open->feed);
+    else if (open->class != SOUK_OPEN_AMONG && open->alarm) slice->disarm(slice->self, open->alarm);
+    else return;
+    open->alarm = NULL; /* Or its feed, which lies in the same place. */
 }
 
 void
@@ -273,6 +274,7 @@ take_message(struct souk_slice *slice, struct souk_live *live, struct souk_messa
     if (m->class == SOUK_OUTCOME) return take_outcome(slice, live, m);
     if (m->class == SOUK_SIGNAL) return take_signal(slice, live, m);
     if (m->class == SOUK_WAKE && !note_wake(live, m)) return SOUK_ACCEPT;
+    if (m->class == SOUK_NEWS && !souk_live_topic(live, m)) return SOUK_ACCEPT; /* Unsubscribed meanwhile. */
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
     if (!m->is_query) return souk_live_speak(slice, live, m->tag, &in, NULL);
     slice->catch.armed = true;
@@ -316,6 +318,7 @@ souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_m
     }
     /* What it has changed may be what a query waits for. */
     if (!m->is_query && live->extra && live->extra->waiting.head) souk_live_push_front(live, &live->extra->waiting);
+    if (m->class == SOUK_NEWS) souk_live_handled(slice, live, m);
     if (!keep_start(slice, live, m)) souk_message_free(slice->heap, m);
     return next;
 }
@@ -531,6 +534,59 @@ souk_gathered(const souk_turn *turn, uint32_t i, struct souk_outcome *out)
     out->refusal = m->refusal;
     out->body = (struct souk_bytes){ m->body, m->length };
     return true;
+}
+
+/* ---- Subscriptions (souk/topic.h). ---- */
+
+struct souk_open *
+souk_live_topic(const struct souk_live *live, const struct souk_message *m)
+{
+    struct souk_open *open = souk_open_find(live, m->asker.number);
+    return open && open->class == SOUK_OPEN_TOPIC && open->to.key.high == m->asker.key.high ? open : NULL;
+}
+
+void
+souk_live_handled(struct souk_slice *slice, struct souk_live *live, const struct souk_message *m)
+{
+    const struct souk_open *open = souk_live_topic(live, m);
+    if (open) slice->handled(slice->self, open->feed, m->dep);
+}
+
+uint32_t
+souk_subscribe_(souk_turn *turn, const struct souk_row *command, const struct souk_topic *topic)
+{
+    struct souk_slice *slice = turn->slice;
+    souk_assert(turn->live && command->class == SOUK_COMMAND && command->kind == turn->live->kind->number);
+    uint32_t number = souk_live_ask(turn, SOUK_OPEN_TOPIC, (souk_ref){ 0, { 0, 0 } }, 0, 0);
+    struct souk_open *open = souk_open_find(turn->live, number);
+    open->feed = slice->subscribe(slice->self, topic, from(turn->live, number), command->tag, &open->to.key.high);
+    return number;
+}
+
+void
+souk_unsubscribe(souk_turn *turn, uint32_t number)
+{
+    const struct souk_open *open = souk_open_find(turn->live, number);
+    if (open && open->class == SOUK_OPEN_TOPIC) souk_cancel(turn, number);
+}
+
+struct souk_lag
+souk_lag(const souk_turn *turn, uint32_t number)
+{
+    souk_assert(turn->live);
+    const struct souk_open *open = souk_open_find(turn->live, number);
+    if (!open || open->class != SOUK_OPEN_TOPIC) return (struct souk_lag){ 0, 0 };
+    return turn->slice->lag(turn->slice->self, open->feed);
+}
+
+bool
+souk_event_read_(souk_turn *turn, uint32_t kind, uint32_t tag, struct souk_bytes body, const struct souk_row *event,
+                 void *out)
+{
+    if (kind != event->kind || tag != event->tag) return false;
+    const uint8_t *at = body.at;
+    struct souk_reader in = { .at = at, .end = at + body.length, .scratch = &turn->slice->scratch };
+    return event->layout->get(&in, out);
 }
 
 uint32_t

@@ -10,6 +10,7 @@
 #include "cell/batch.h"
 #include "base/panic.h"
 #include "cell/live.h"
+#include <souk/topic.h>
 #include <souk/volatile.h>
 
 struct souk_live;
@@ -78,6 +79,13 @@ struct souk_slice {
     void (*unspawn)(void *self, souk_ref actor);
     /* Calls off an alarm of a volatile actor, and frees it. */
     void (*disarm)(void *self, struct souk_alarm *alarm);
+    /* A subscription of a volatile actor: its `id` tells its events from a former one's. It ends; an event of it was
+     * handled; how far it is behind. */
+    struct souk_feed *(*subscribe)(void *self, const struct souk_topic *topic, souk_asker subscriber, uint32_t command,
+                                   uint64_t *id);
+    void (*unsubscribe)(void *self, struct souk_feed *feed);
+    void (*handled)(void *self, struct souk_feed *feed, uint64_t position);
+    struct souk_lag (*lag)(void *self, const struct souk_feed *feed);
 };
 
 enum { SOUK_SCRATCH_BYTES = 256 << 10 };
@@ -173,6 +181,10 @@ void souk_live_end(struct souk_slice *slice, struct souk_live *live, uint32_t re
 void souk_live_restart(struct souk_slice *slice, struct souk_live *live);
 /* Calls off all that is under way for an actor. */
 void souk_live_call_off(struct souk_slice *slice, struct souk_live *live);
+/* An event of a subscription of it is over: there is room for another. */
+void souk_live_handled(struct souk_slice *slice, struct souk_live *live, const struct souk_message *message);
+/* The subscription that a SOUK_NEWS is of; NULL when it has ended. */
+struct souk_open *souk_live_topic(const struct souk_live *live, const struct souk_message *message);
 /* An entry for what a verb of a volatile actor begins: its number. */
 uint32_t souk_live_ask(souk_turn *turn, enum souk_open_class class, souk_ref to, uint32_t reply, uint64_t due_ms);
 /* A signal from one actor to another. */

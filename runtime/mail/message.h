@@ -18,6 +18,9 @@ enum souk_message_class {
     SOUK_CHUNK,    /* To the keeper: a snapshot for the vault, name and value. */
     SOUK_SIGNAL,   /* To a volatile actor, from the runtime or a verb: `tag` is an enum souk_signal. */
     SOUK_RETRY,    /* To an event-sourced actor whose turn has failed: its pause is over. */
+    SOUK_NEWS,     /* To a subscriber: an event; `asker` says of which subscription. See work/topics.h. */
+    SOUK_FEED,     /* Between a worker and the reader of topics: one begins or ends; `ticket` is the feed. */
+    SOUK_GROUP,    /* To the reader of topics: a durable group, which begins at `dep`. */
     SOUK_PROBE,    /* To a shard: whoever holds it tells what is in it. */
 };
 

@@ -2,8 +2,9 @@
 /* node/node.c -- wires it all together in the real world: the data directory, the partition, threads, guests.
  *
  * Threads: one for each worker, which sleeps in its event loop; one for the journal, which syncs while workers are
- * busy; one for the keeper, which reads and writes snapshots. A worker that finds nothing more to do commits its own
- * batches, so that a single request at rest costs no wake; one that is busy leaves that to the journal thread. */
+ * busy; one for the keeper, which reads and writes snapshots; one for the reader of topics. A worker that finds nothing
+ * more to do commits its own batches, so that a single request at rest costs no wake; one that is busy leaves that to
+ * the journal thread. */
 #include "store/data.h"
 #include "store/memory.h"
 #include "work/partition.h"
@@ -38,7 +39,7 @@ struct souk_node {
     const struct souk_guest *guests;
     unsigned guests_count;
     struct worker_thread *workers;
-    souk_thread *journal_thread, *keeper_thread;
+    souk_thread *journal_thread, *keeper_thread, *topics_thread;
     uint64_t steady_ns; /* From then on the process has lived for a while. */
     _Atomic bool stop, stop_journal, draining;
     struct souk_bed waiting;
@@ -166,6 +167,15 @@ keeper_body(void *arg)
     }
 }
 
+/* Reads durable events for whoever subscribes to them; sleeps when nobody does. */
+static void
+topics_body(void *arg)
+{
+    struct souk_node *node = arg;
+    while (!atomic_load(&node->stop_journal))
+        if (!souk_topics_step(node->partition)) souk_bed_sleep(&node->partition->topics.bed, UINT64_MAX);
+}
+
 /* ---- Opening. ---- */
 
 static souk_err
@@ -189,6 +199,7 @@ start(struct souk_node *node, char *why, size_t why_size)
 {
     souk_err err = souk_thread_start(&node->journal_thread, "journal", journal_body, node);
     if (!err) err = souk_thread_start(&node->keeper_thread, "keeper", keeper_body, node);
+    if (!err) err = souk_thread_start(&node->topics_thread, "topics", topics_body, node);
     for (unsigned i = 0; i < node->partition->workers_count && !err; i++) err = start_worker(node, i);
     if (err && why && why_size && !*why) snprintf(why, why_size, "%s", souk_err_text(err));
     return err;
@@ -320,8 +331,10 @@ souk_node_close(struct souk_node **node_p)
     atomic_store(&node->stop_journal, true);
     souk_bed_call(&p->journal_bed);
     souk_bed_call(&p->keeper_bed);
+    souk_bed_call(&p->topics.bed);
     if (node->journal_thread) souk_thread_join(&node->journal_thread);
     if (node->keeper_thread) souk_thread_join(&node->keeper_thread);
+    if (node->topics_thread) souk_thread_join(&node->topics_thread);
     for (unsigned i = 0; i < p->workers_count; i++)
         if (p->workers[i]->loop) souk_loop_close(&p->workers[i]->loop);
     finish(p);
@@ -388,6 +401,8 @@ souk_node_stats(const struct souk_node *node, struct souk_stats *out)
         .late = sum[SOUK_N_LATE], .steals = sum[SOUK_N_STEALS], .parks = sum[SOUK_N_PARKS],
         .position = atomic_load(&p->position), .durable = atomic_load(&p->durable), .actors = atomic_load(&p->actors),
         .mailbox_depth = sum[SOUK_N_DEPTH], .checkpoints = atomic_load(&p->checkpoints),
+        .feeds = atomic_load(&p->topics.feeds_count), .feed_events = atomic_load(&p->topics.events),
+        .feed_skipped = atomic_load(&p->topics.skipped), .feed_reads = atomic_load(&p->topics.journal_reads),
         .memory_bytes = souk_memory_bytes(p->memory), .backlog_bytes = atomic_load(&p->backlog_bytes),
     };
 }

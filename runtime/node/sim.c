@@ -203,7 +203,8 @@ run_any(souk_sim *sim)
         if (doer < sim->workers) p->workers[doer]->slice_turns_end = 1 + (uint32_t)souk_sim_below(&sim->world, 24);
         bool did = doer < sim->workers      ? souk_worker_step(p->workers[doer])
                    : doer == sim->workers   ? souk_commit_step(p)
-                                            : souk_keeper_step(p);
+                   : souk_keeper_step(p)    ? true
+                                            : souk_topics_step(p);
         if (did) return true;
     }
     return false;

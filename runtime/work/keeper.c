@@ -209,8 +209,8 @@ souk_shard_cut(struct souk_worker *w, struct souk_shard *shard)
 
 /* ---- Writing: the keeper. ---- */
 
-static void
-fail(struct souk_partition *p, souk_err err)
+void
+souk_partition_fail(struct souk_partition *p, souk_err err)
 {
     uint32_t none = SOUK_OK;
     atomic_compare_exchange_strong(&p->fault, &none, (uint32_t)err);
@@ -239,7 +239,7 @@ write_chunk(struct souk_partition *p)
     souk_err err = p->vault->ops->put(p->vault, entries, count);
     for (struct souk_message *m; (m = souk_fifo_pop(&written));) souk_message_free(p->keeper_heap, m);
     souk_heap_free(p->keeper_heap, entries, most * sizeof *entries);
-    if (err) fail(p, err);
+    if (err) souk_partition_fail(p, err);
     return true;
 }
 
@@ -253,7 +253,7 @@ write_marker(struct souk_partition *p)
     struct souk_vault_entry entry = { { "m", 1 }, { marker, sizeof marker } };
     souk_err err = p->vault->ops->put(p->vault, &entry, 1);
     if (err) {
-        fail(p, err);
+        souk_partition_fail(p, err);
         return false;
     }
     atomic_store(&c->done, atomic_load(&c->epoch)); /* release: pairs with the acquire in souk_shard_trim() */

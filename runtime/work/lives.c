@@ -421,6 +421,7 @@ fail(struct souk_worker *w, struct souk_live *live)
     souk_fault_tell(w, &live->identity, m);
     w->slice.catch.what = w->slice.catch.file = NULL;
     souk_live_undo(turn);
+    if (m && m->class == SOUK_NEWS) souk_live_handled(&w->slice, live, m);
     if (m && m->spawns && policy->on_fault == SOUK_RESTART && !souk_live_extra(live, w->heap)->start)
         live->extra->start = m;
     else if (m) bury(w, m, SOUK_DEAD, 0);

@@ -22,6 +22,7 @@
 #include "mail/mailbox.h"
 #include "store/data.h"
 #include "store/page.h"
+#include "work/topics.h"
 #include "world/loop.h"
 #include "world/thread.h"
 #include "world/world.h"
@@ -125,6 +126,7 @@ struct souk_worker {
     uint64_t published_seen;                /* Up to there what others published to held shards is in their backlog. */
     uint64_t cut_after_ns;                  /* A busy worker cuts no shard for a checkpoint before. */
     souk_ready *ready;
+    uint64_t feeds_count;                   /* That it has opened. */
     struct souk_mailbox inbox;              /* Answers, port calls and snapshots from other threads. */
     /* Requests from outside. */
     struct souk_request_slot *requests;
@@ -211,6 +213,7 @@ struct souk_partition {
     _Atomic bool checkpoint_wanted;
     _Atomic uint64_t checkpoints;
     _Atomic uint64_t actors;
+    struct souk_topics topics;
 };
 
 /* ---- Partition time and shards. ---- */
@@ -351,6 +354,28 @@ enum { SOUK_MARKER_BYTES = 1 + 8 + 8 + 16 + 8 };
 void souk_marker_write(uint8_t out[SOUK_MARKER_BYTES], const struct souk_marker *marker);
 /* False when it is damaged or of another version. */
 bool souk_marker_read(struct souk_bytes bytes, struct souk_marker *marker);
+
+/* A journal or vault has failed: nothing more leaves. Any thread. */
+void souk_partition_fail(struct souk_partition *partition, souk_err err);
+
+/* ---- topics.c: the reader, but for the first. ---- */
+
+/* A group that has become durable, for whoever subscribes. The baton's holder, before it stores `durable`. */
+void souk_topics_offer(struct souk_partition *partition, uint64_t first, const struct souk_bytes *parts, size_t count);
+/* One round: what has come, then each feed. True when it did anything. */
+bool souk_topics_step(struct souk_partition *partition);
+
+/* ---- feed.c: the subscriber's side. ---- */
+
+/* The slice's hooks; see cell/turn.h. */
+struct souk_feed *souk_feed_open(void *worker, const struct souk_topic *topic, souk_asker subscriber, uint32_t command,
+                                 uint64_t *id);
+void souk_feed_close(void *worker, struct souk_feed *feed);
+void souk_feed_handled(void *worker, struct souk_feed *feed, uint64_t position);
+struct souk_lag souk_feed_lag(void *worker, const struct souk_feed *feed);
+/* An event for a guest; and the last word on a guest's feed. Take the message. The guest's worker. */
+void souk_feed_told(struct souk_worker *worker, struct souk_message *message);
+void souk_feed_over(struct souk_worker *worker, struct souk_message *message);
 
 /* ---- recover.c. ---- */
 

@@ -474,6 +474,9 @@ make(struct souk_partition *p, const struct souk_partition_options *o)
     }
     souk_mailbox_init(&p->keeper_box);
     p->keeper_heap = souk_heap_open(p->memory);
+    souk_mailbox_init(&p->topics.box);
+    p->topics.heap = souk_heap_open(p->memory);
+    p->topics.group_heap = souk_heap_open(p->memory);
     p->workers_count = o->workers;
     p->workers = souk_heap_zalloc(p->heap, o->workers * sizeof(struct souk_worker *));
     for (unsigned i = 0; i < o->workers; i++) p->workers[i] = souk_worker_open(p, i);

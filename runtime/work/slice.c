@@ -186,6 +186,10 @@ souk_slice_init(struct souk_worker *w)
     w->slice.spawn = souk_lives_spawn;
     w->slice.unspawn = souk_lives_unspawn;
     w->slice.disarm = souk_lives_disarm;
+    w->slice.subscribe = souk_feed_open;
+    w->slice.unsubscribe = souk_feed_close;
+    w->slice.handled = souk_feed_handled;
+    w->slice.lag = souk_feed_lag;
 }
 
 /* The actor that a message is for: live, new, or asleep and then being loaded. */

@@ -43,6 +43,8 @@ dispatch(struct souk_worker *w, struct souk_message *m)
 {
     if (m->class == SOUK_ANSWER) souk_request_answer(w, m);
     else if (m->class == SOUK_CALL) souk_port_call(w, m);
+    else if (m->class == SOUK_NEWS && !m->to.kind) souk_feed_told(w, m);
+    else if (m->class == SOUK_FEED) souk_feed_over(w, m);
     else souk_worker_deliver(w, m);
 }
 

@@ -8,6 +8,7 @@
 
 #include <souk/node.h>
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,11 +61,12 @@ bench_resident(void)
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* One run. The requests are worker 0's while they are under way. */
+/* One run. All but `over` is the last worker's while the node is open. */
 struct run {
     const struct benchmark *benchmark;
     struct bench_work work;
-    souk_node *node;
+    sem_t over;
+    unsigned workers;
     souk_worker *worker;
     struct souk_request start, end;
     bool good;
@@ -77,7 +79,7 @@ started(struct souk_request *request SOUK_UNUSED, const struct souk_reply *reply
 {
     if (reply->ending == SOUK_DONE) return;
     fprintf(stderr, "actors_souk: the first actor did not start (%d)\n", (int)reply->ending);
-    souk_node_stop_waiting(run.node);
+    (void)sem_post(&run.over);
 }
 
 static void
@@ -86,15 +88,16 @@ ended(struct souk_request *request SOUK_UNUSED, const struct souk_reply *reply)
     run.good = reply->ending == SOUK_DONE &&
                souk_worker_read(run.worker, reply->body, souk_layout_of_bench_result, &run.result);
     if (reply->ending == SOUK_LATE) fputs("actors_souk: it took too long\n", stderr);
-    souk_node_stop_waiting(run.node);
+    (void)sem_post(&run.over);
 }
 
-/* Starts the benchmark from outside, as a client would, and asks what came of it. */
+/* Starts the benchmark from outside, as a client would, and asks what came of it. On the last worker: workers enter one
+ * after the other. */
 static souk_err
 enter(void *self SOUK_UNUSED, souk_worker *worker, unsigned number, struct souk_loop *loop SOUK_UNUSED)
 {
     enum { LIMIT_MS = 600000 };
-    if (number != 0) return SOUK_OK;
+    if (number + 1 != run.workers) return SOUK_OK;
     run.worker = worker;
     run.start = (struct souk_request){ .to = { run.benchmark->kind->number, BENCH_KEY }, .row = run.benchmark->start,
                                        .within_ms = LIMIT_MS, .done = started };
@@ -107,7 +110,7 @@ enter(void *self SOUK_UNUSED, souk_worker *worker, unsigned number, struct souk_
 static void
 leave(void *self SOUK_UNUSED, souk_worker *worker, unsigned number)
 {
-    if (number != 0) return;
+    if (number + 1 != run.workers) return;
     souk_worker_forget(worker, &run.start);
     souk_worker_forget(worker, &run.end);
 }
@@ -125,7 +128,7 @@ print(const struct bench_result *r)
 
 /* BENCH SCHEDULERS SHAPE N. */
 static bool
-parse(char **words, unsigned *schedulers)
+parse(char **words)
 {
     for (size_t i = 0; i < sizeof benchmarks / sizeof *benchmarks; i++)
         if (!strcmp(words[0], benchmarks[i].name)) run.benchmark = &benchmarks[i];
@@ -134,7 +137,7 @@ parse(char **words, unsigned *schedulers)
     char *end;
     unsigned long count = strtoul(words[1], &end, 10);
     if (*end || count < 1 || count > 64) return false;
-    *schedulers = (unsigned)count;
+    run.workers = (unsigned)count;
     run.work = (struct bench_work){ .n = strtoull(words[3], &end, 10), .actors = run.benchmark->actors };
     return !*end && run.work.n > 0 && words[3][0] != '-';
 }
@@ -142,21 +145,23 @@ parse(char **words, unsigned *schedulers)
 int
 main(int argc, char **argv)
 {
-    struct souk_guest guests[] = { { .enter = enter, .leave = leave }, { .enter = NULL } };
-    struct souk_options options = { .kinds = kinds, .guests = guests, .volatile_max = UINT32_MAX };
-    char why[200];
-    if (argc != 5 || !parse(argv + 1, &options.workers)) {
+    if (argc != 5 || !parse(argv + 1)) {
         fputs("usage: actors_souk BENCH SCHEDULERS local|spread N\n", stderr);
         return 1;
     }
-    souk_err err = souk_node_open(&run.node, &options, why, sizeof why);
+    struct souk_guest guests[] = { { .enter = enter, .leave = leave }, { .enter = NULL } };
+    struct souk_options options = { .kinds = kinds, .guests = guests, .workers = run.workers,
+                                    .volatile_max = UINT32_MAX };
+    souk_node *node;
+    char why[200];
+    (void)sem_init(&run.over, 0, 0);
+    souk_err err = souk_node_open(&node, &options, why, sizeof why);
     if (err) {
         fprintf(stderr, "actors_souk: %s\n", why);
         return 1;
     }
-    err = souk_node_wait(run.node);
-    souk_node_close(&run.node);
-    if (err || !run.good) return 1;
-    print(&run.result);
-    return 0;
+    while (sem_wait(&run.over)) {} /* Interrupted by a signal. */
+    souk_node_close(&node);
+    if (run.good) print(&run.result);
+    return run.good ? 0 : 1;
 }

@@ -130,16 +130,14 @@ souk_lives_remove(struct souk_lives *lives, struct souk_live *live)
     else lives->tail = live->before;
 }
 
-/* Appends all of another list, which is then empty. */
 static inline void
-souk_lives_append(struct souk_lives *lives, struct souk_lives *more)
+souk_lives_push_front(struct souk_lives *lives, struct souk_live *live)
 {
-    if (!more->head) return;
-    more->head->before = lives->tail;
-    if (lives->tail) lives->tail->after = more->head;
-    else lives->head = more->head;
-    lives->tail = more->tail;
-    *more = (struct souk_lives){ NULL, NULL };
+    live->before = NULL;
+    live->after = lives->head;
+    if (lives->head) lives->head->before = live;
+    else lives->tail = live;
+    lives->head = live;
 }
 
 static inline struct souk_live *

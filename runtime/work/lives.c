@@ -4,7 +4,10 @@
  *
  * A message for a volatile actor stands in no queue but its own: whoever holds the shard puts it there at once, else it
  * lies in the shard's mailbox until somebody does. So the order between each pair of actors is that of the sends.
- * Actors with something to do stand in the worker's list while he holds their shard, in the shard's own otherwise. */
+ *
+ * Actors with something to do stand in their shard's list, and the worker who holds it goes round those of his shards
+ * that have any: so a slice ends without a look at each actor, of which millions may wait. Those that are awaited stand
+ * in a list of the worker instead; when the slice ends they go to the front of their shards' lists. */
 #include "work/partition.h"
 
 #include "base/hash.h"
@@ -59,27 +62,37 @@ is_awaited(const struct souk_message *m)
     return m->class == SOUK_ASK || m->class == SOUK_OUTCOME;
 }
 
+/* To the end of its shard's list. */
+static inline void
+line_up(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
+{
+    souk_lives_push(&shard->lives, live);
+    if (!shard->busy) souk_worker_busy(w, shard);
+}
+
 /* To the end of the list; but who is asked or answered goes before those that are only told: what has been begun is
  * finished first. */
 static inline void
-get_ready_near(struct souk_worker *w, struct souk_live *live, bool awaited)
+get_ready_near(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, bool awaited)
 {
     if (live->queued) {
         if (!awaited || live->awaited) return;
-        souk_lives_remove(&w->lives, live);
+        if (live == w->round_end) w->round_end = live->before;
+        souk_lives_remove(&shard->lives, live);
     } else if (live->paused) {
         return;
     }
     live->queued = true;
     live->awaited = awaited;
-    souk_lives_push(awaited ? &w->awaited : &w->lives, live);
+    if (awaited) souk_lives_push(&w->awaited, live);
+    else line_up(w, shard, live);
 }
 
 static void
 get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, bool awaited)
 {
     if (w->holds[shard->number]) {
-        get_ready_near(w, live, awaited);
+        get_ready_near(w, shard, live, awaited);
     } else if (!live->queued && !live->paused) {
         live->queued = true;
         live->awaited = false;
@@ -313,7 +326,7 @@ deliver_near(struct souk_worker *w, struct souk_message *m)
     if (!live || live->depth >= live->calm || live->crowded) return false;
     bool awaited = is_awaited(m);
     souk_live_push(live, m);
-    get_ready_near(w, live, awaited);
+    get_ready_near(w, shard, live, awaited);
     return true;
 }
 
@@ -432,7 +445,7 @@ put_back(struct souk_worker *w, struct souk_live *live)
 {
     live->queued = live->head && !live->paused;
     live->awaited = false;
-    if (live->queued) souk_lives_push(&w->lives, live);
+    if (live->queued) line_up(w, souk_shard_of(w->partition, live->key), live);
 }
 
 /* Whether a named one that is told to look has been idle for so long; else it looks again later. */
@@ -460,14 +473,25 @@ turn(struct souk_slice *s, struct souk_live *live, struct souk_message *m)
     return s->turn.ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
 }
 
-/* Those that are awaited first, but not for ever. */
+/* Those that are awaited first, but not for ever; then of each shard those that were there when its round began. */
 static struct souk_live *
 next(struct souk_worker *w)
 {
     enum { IN_A_ROW = 64 };
-    if (w->awaited.head && (w->awaited_run++ < IN_A_ROW || !w->lives.head)) return souk_lives_pop(&w->awaited);
+    if (w->awaited.head && (w->awaited_run++ < IN_A_ROW || !w->busy_head)) return souk_lives_pop(&w->awaited);
     w->awaited_run = 0;
-    return souk_lives_pop(&w->lives);
+    for (struct souk_shard *shard; (shard = w->busy_head);) {
+        if (!w->round_end) w->round_end = shard->lives.tail;
+        struct souk_live *live = souk_lives_pop(&shard->lives);
+        if (live == w->round_end) { /* Also when all that it had are awaited now. */
+            w->round_end = NULL;
+            w->busy_head = shard->busy_next;
+            shard->busy = false;
+            if (shard->lives.head) souk_worker_busy(w, shard);
+        }
+        if (live) return live;
+    }
+    return NULL;
 }
 
 static void

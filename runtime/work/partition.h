@@ -56,7 +56,9 @@ struct souk_shard {
     struct souk_arena arena;
     struct souk_wheel wheel;    /* Of struct souk_alarm. */
     struct souk_population population; /* Volatile actors. */
-    struct souk_lives lives;    /* Those with something to do, while nobody holds the shard. */
+    struct souk_lives lives;    /* Those with something to do. */
+    struct souk_shard *busy_next; /* The next of its holder's shards with such ones, */
+    bool busy;                  /* ... if it stands among these. */
     struct souk_map sleeping;   /* Actors with a snapshot that are not live; see sleeping_key(). */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
@@ -88,8 +90,9 @@ struct souk_worker {
     souk_heap *heap;
     struct souk_slice slice;
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
-    struct souk_lives lives;                /* Volatile actors of these that have something to do, */
-    struct souk_lives awaited;              /* ... and those that are asked, or answered. */
+    struct souk_shard *busy_head, *busy_tail; /* Those of them that have volatile actors with something to do. */
+    struct souk_live *round_end;            /* The last one of busy_head's that goes before the next shard's. */
+    struct souk_lives awaited;              /* Volatile actors that are asked, or answered, and go first. */
     unsigned awaited_run;                   /* How many of these went first, one after the other. */
     uint32_t spread;                        /* The next shard for who is to be spread. */
     struct souk_letter letters[SOUK_LETTERS]; /* Dead ones: a ring. */
@@ -235,6 +238,17 @@ bool souk_slice_hold(struct souk_worker *worker, struct souk_shard *shard);
 void souk_slice_route(struct souk_worker *worker, struct souk_message *message);
 
 /* ---- lives.c: volatile actors, in shards that the worker holds. ---- */
+
+/* A held shard that has volatile actors with something to do, and isn't known for it yet. */
+static inline void
+souk_worker_busy(struct souk_worker *w, struct souk_shard *shard)
+{
+    shard->busy = true;
+    shard->busy_next = NULL;
+    if (w->busy_head) w->busy_tail->busy_next = shard;
+    else w->busy_head = shard;
+    w->busy_tail = shard;
+}
 
 /* Puts a message into the queue of its actor. Takes it. */
 void souk_lives_deliver(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *message);

@@ -113,7 +113,7 @@ hold(struct souk_worker *w, struct souk_shard *shard)
     w->holds[shard->number] = true;
     if (shard->dep > w->slice.dep) w->slice.dep = shard->dep;
     if (shard->now_ms > w->slice.now_ms) w->slice.now_ms = shard->now_ms;
-    souk_lives_append(&w->lives, &shard->lives);
+    if (shard->lives.head) souk_worker_busy(w, shard);
     ring_alarms(w, shard);
     return true;
 }
@@ -440,9 +440,12 @@ give_back(struct souk_worker *w)
         if (!shard->backlog.tail) shard->backlog.tail = m;
         shard->backlog_count++;
     }
-    souk_lives_append(&w->awaited, &w->lives);
-    for (struct souk_live *live; (live = souk_lives_pop(&w->awaited));)
-        souk_lives_push(&souk_shard_of(w->partition, live->key)->lives, live);
+    for (struct souk_live *live; (live = w->awaited.tail);) {
+        souk_lives_remove(&w->awaited, live);
+        souk_lives_push_front(&souk_shard_of(w->partition, live->key)->lives, live);
+    }
+    w->busy_head = NULL;
+    w->round_end = NULL;
 }
 
 static void
@@ -452,6 +455,7 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     unsigned n = shard->number;
     if (w->slice.dep > shard->dep) shard->dep = w->slice.dep;
     shard->now_ms = w->slice.now_ms;
+    shard->busy = false;
     w->holds[n] = false;
     if (atomic_load_explicit(&p->checkpoint.cutting, memory_order_acquire)) souk_shard_cut(w, shard);
     souk_shard_trim(w, shard);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench/actors/souk/creature.c -- chameneos: goes to the mall, meets another one, takes the third colour, goes again. */
+/* bench/actors/souk/creature.c -- chameneos: goes to the mall, meets another, takes the third colour, goes again. */
 #include "actors/souk/kinds.h"
 
-#define CREATURE_STATE(F, L, M) F(1, u32, colour) F(2, u64, meetings)
+#define CREATURE_STATE(F, L, M) F(1, u32, colour) F(2, u64, meetings) F(3, key, mall)
 SOUK_STATE(creature, CREATURE_STATE);
 
 /* What two colours make: the third, or the one that both have. */
@@ -16,12 +16,13 @@ static void
 enter(struct creature *self, uint32_t colour, souk_turn *turn)
 {
     self->colour = colour;
-    souk_tell(turn, souk_ref(mall, BENCH_KEY), mall_enter, .who = souk_self(turn).key, .colour = colour);
+    souk_tell(turn, souk_ref(mall, self->mall), mall_enter, .who = souk_self(turn).key, .colour = colour);
 }
 
 static souk_verdict
 on_creature_live(struct creature *self, const struct creature_live *c, souk_turn *turn)
 {
+    self->mall = c->mall;
     enter(self, c->colour, turn);
     return SOUK_ACCEPT;
 }
@@ -47,7 +48,7 @@ on_creature_change(struct creature *self, const struct creature_change *c, souk_
 static souk_verdict
 on_creature_leave(struct creature *self, const struct creature_leave *c SOUK_UNUSED, souk_turn *turn)
 {
-    souk_tell(turn, souk_ref(mall, BENCH_KEY), mall_met, .meetings = self->meetings);
+    souk_tell(turn, souk_ref(mall, self->mall), mall_met, .meetings = self->meetings);
     souk_stop(turn, souk_self(turn), SOUK_END_NORMAL);
     return SOUK_ACCEPT;
 }

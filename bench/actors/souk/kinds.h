@@ -43,7 +43,8 @@ SOUK_PROTOCOL(referee, 1, REFEREE_TABLE);
 #define PING_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                            \
     COMMAND(1, ping_start, public, F(1, bench_work, work))                                                            \
     COMMAND(2, ping_ponged, internal)                                                                                 \
-    REPLY(3, ping_counted, pong_count)
+    REPLY(3, ping_counted, pong_count)                                                                                \
+    COMMAND(4, ping_play, internal, F(1, bench_work, work))
 SOUK_PROTOCOL(ping, 2, PING_TABLE);
 #define PONG_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                            \
     COMMAND(1, pong_ping, internal, F(1, key, from))                                                                  \
@@ -117,10 +118,11 @@ SOUK_PROTOCOL(chatter, 13, CHATTER_TABLE);
 #define TELLER_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                          \
     COMMAND(1, teller_start, public, F(1, bench_work, work))                                                          \
     REPLY(2, teller_transferred, account_transfer)                                                                    \
-    REPLY(3, teller_audited, account_balance)
+    REPLY(3, teller_audited, account_balance)                                                                         \
+    COMMAND(4, teller_play, internal, F(1, bench_work, work))
 SOUK_PROTOCOL(teller, 14, TELLER_TABLE);
 #define ACCOUNT_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                         \
-    RECORD(account_transit, F(1, asker, teller))                                                       \
+    RECORD(account_transit, F(1, asker, teller))                                                                      \
     COMMAND(1, account_open, internal, F(1, u64, balance))                                                            \
     COMMAND(2, account_transfer, internal, F(1, key, to) F(2, u32, amount))                                           \
     COMMAND(3, account_credit, internal, F(1, u32, amount))                                                           \
@@ -133,10 +135,11 @@ SOUK_PROTOCOL(account, 15, ACCOUNT_TABLE);
 #define MALL_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                            \
     COMMAND(1, mall_start, public, F(1, bench_work, work))                                                            \
     COMMAND(2, mall_enter, internal, F(1, key, who) F(2, u32, colour))                                                \
-    COMMAND(3, mall_met, internal, F(1, u64, meetings))
+    COMMAND(3, mall_met, internal, F(1, u64, meetings))                                                               \
+    COMMAND(4, mall_play, internal, F(1, bench_work, work))
 SOUK_PROTOCOL(mall, 16, MALL_TABLE);
 #define CREATURE_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                        \
-    COMMAND(1, creature_live, internal, F(1, u32, colour))                                                            \
+    COMMAND(1, creature_live, internal, F(1, u32, colour) F(2, key, mall))                                            \
     COMMAND(2, creature_meet, internal, F(1, key, other) F(2, u32, colour))                                           \
     COMMAND(3, creature_change, internal, F(1, u32, colour))                                                          \
     COMMAND(4, creature_leave, internal)
@@ -157,7 +160,8 @@ SOUK_PROTOCOL(branch, 19, BRANCH_TABLE);
 
 #define PATIENT_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                         \
     COMMAND(1, patient_start, public, F(1, bench_work, work))                                                         \
-    REPLY(2, patient_told, busy_number)
+    REPLY(2, patient_told, busy_number)                                                                               \
+    COMMAND(3, patient_play, internal, F(1, bench_work, work))
 SOUK_PROTOCOL(patient, 20, PATIENT_TABLE);
 #define BUSY_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                            \
     COMMAND(1, busy_meet, internal, F(1, key, next) F(2, u64, number))                                                \

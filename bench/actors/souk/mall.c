@@ -6,14 +6,22 @@
     F(1, u64, n) F(2, u64, left) F(3, key, waiting) F(4, u32, creatures) F(5, u64, meetings) F(6, u64, began_ns)
 SOUK_STATE(mall, MALL_STATE);
 
+/* Who plays is spawned: a message finds such an actor by its address alone, where a named one must be looked up. */
 static souk_verdict
-on_mall_start(struct mall *self, const struct mall_start *c, souk_turn *turn)
+on_mall_start(struct mall *self SOUK_UNUSED, const struct mall_start *c, souk_turn *turn)
+{
+    souk_spawn(turn, mall, SOUK_NEAR, mall_play, .work = c->work);
+    return SOUK_ACCEPT;
+}
+
+static souk_verdict
+on_mall_play(struct mall *self, const struct mall_play *c, souk_turn *turn)
 {
     self->n = self->left = c->work.n;
     self->creatures = c->work.actors;
     self->began_ns = bench_now_ns();
     for (uint32_t i = 0; i < c->work.actors; i++)
-        souk_spawn(turn, creature, bench_place, creature_live, .colour = i % 3);
+        souk_spawn(turn, creature, bench_place, creature_live, .colour = i % 3, .mall = souk_self(turn).key);
     return SOUK_ACCEPT;
 }
 

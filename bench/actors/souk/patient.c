@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench/actors/souk/patient.c -- ask-latency: sets tokens going round a ring, and asks its members, one after another. */
+/* bench/actors/souk/patient.c -- ask-latency: sets tokens going round a ring, and asks its members one by one. */
 #include "actors/souk/kinds.h"
 
 #include <stdlib.h>
@@ -19,8 +19,16 @@ ask_next(struct patient *self, souk_turn *turn)
              busy_number);
 }
 
+/* Who plays is spawned: a message finds such an actor by its address alone, where a named one must be looked up. */
 static souk_verdict
-on_patient_start(struct patient *self, const struct patient_start *c, souk_turn *turn)
+on_patient_start(struct patient *self SOUK_UNUSED, const struct patient_start *c, souk_turn *turn)
+{
+    souk_spawn(turn, patient, SOUK_NEAR, patient_play, .work = c->work);
+    return SOUK_ACCEPT;
+}
+
+static souk_verdict
+on_patient_play(struct patient *self, const struct patient_play *c, souk_turn *turn)
 {
     souk_key next = { 0, 0 };
     for (uint32_t i = 0; i < c->work.actors; i++) {

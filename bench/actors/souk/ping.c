@@ -5,8 +5,16 @@
 #define PING_STATE(F, L, M) F(1, u64, n) F(2, u64, ponged) F(3, key, pong) F(4, u64, began_ns) F(5, u64, took_ns)
 SOUK_STATE(ping, PING_STATE);
 
+/* Who plays is spawned: a message finds such an actor by its address alone, where a named one must be looked up. */
 static souk_verdict
-on_ping_start(struct ping *self, const struct ping_start *c, souk_turn *turn)
+on_ping_start(struct ping *self SOUK_UNUSED, const struct ping_start *c, souk_turn *turn)
+{
+    souk_spawn(turn, ping, SOUK_NEAR, ping_play, .work = c->work);
+    return SOUK_ACCEPT;
+}
+
+static souk_verdict
+on_ping_play(struct ping *self, const struct ping_play *c, souk_turn *turn)
 {
     self->n = c->work.n;
     self->began_ns = bench_now_ns();

@@ -29,8 +29,16 @@ transfer(struct teller *self, souk_turn *turn)
              SOUK_WITHIN_MS(BENCH_PATIENCE_MS), account_transfer, .to = *souk_at(self, accounts, to), .amount = 1);
 }
 
+/* Who plays is spawned: a message finds such an actor by its address alone, where a named one must be looked up. */
 static souk_verdict
-on_teller_start(struct teller *self, const struct teller_start *c, souk_turn *turn)
+on_teller_start(struct teller *self SOUK_UNUSED, const struct teller_start *c, souk_turn *turn)
+{
+    souk_spawn(turn, teller, SOUK_NEAR, teller_play, .work = c->work);
+    return SOUK_ACCEPT;
+}
+
+static souk_verdict
+on_teller_play(struct teller *self, const struct teller_play *c, souk_turn *turn)
 {
     self->n = c->work.n;
     self->random = 1;

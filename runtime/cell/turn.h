@@ -32,7 +32,8 @@ struct souk_turn {
     /* Of a volatile one: */
     uint8_t lane;                /* Which share of others' queues its messages take. */
     struct souk_fifo out;        /* What it sent: routed when it is over. */
-    bool kept;                   /* The message was put aside: in the stash, in a gathering. */
+    bool kept;                   /* The message is to be put aside. */
+    bool gathered;               /* It is kept with others in a gathering. */
     bool ends;                   /* The actor ends after it, for that reason. */
     uint32_t reason;
     struct souk_gathering *gathering; /* Whose outcomes are being told. */
@@ -114,14 +115,20 @@ uint32_t souk_slice_actor(struct souk_slice *slice, struct souk_cell *cell);
 /* Applies one recorded event, in replay. False when the kind doesn't know it or it is malformed. */
 bool souk_turn_replay(struct souk_cell *cell, struct souk_scratch *scratch, uint32_t tag, struct souk_bytes body);
 
-/* ---- Turns of volatile actors: liveturn.c. ---- */
+/* ---- Turns of volatile actors: liveturn.c, liveverbs.c. ---- */
 
 enum souk_live_next { SOUK_LIVE_GOES_ON, SOUK_LIVE_ENDS, SOUK_LIVE_FAILS };
 /* Runs the turn in which slice->turn.live takes a message from its queue, and says whether the actor is to end, for
  * turn.reason, or has failed: then turn.message is the caller's, unless turn.kept. What it sent hangs on turn.out. */
 enum souk_live_next souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_message *message);
-/* Drops what the turn under way has sent, spawned and opened. */
+/* Drops what the turn under way has sent, spawned, linked and opened. */
 void souk_live_undo(souk_turn *turn);
+/* Forgets the outcomes that the turn was about. */
+void souk_live_end_gathered(souk_turn *turn);
+/* Forgets a gathering with the asks that are still open in it. */
+void souk_gathering_end(struct souk_live *live, souk_heap *heap, uint32_t number);
+/* Calls off the alarm of an entry, if it has one. */
+void souk_open_call_off(struct souk_slice *slice, struct souk_open *open);
 /* An actor's end: tells all that watch it, and calls off what it had under way. Not yet freed. */
 void souk_live_end(struct souk_slice *slice, struct souk_live *live, uint32_t reason);
 /* The end of one life of it: its state is zeroed, its children are stopped. */

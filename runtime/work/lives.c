@@ -52,6 +52,12 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
 
 /* ---- Arriving. ---- */
 
+static bool
+has_room(const struct souk_worker *w, const struct souk_shard *shard)
+{
+    return shard->population.count < w->partition->volatile_max;
+}
+
 static void
 get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
 {
@@ -66,8 +72,8 @@ first_spoken_to(struct souk_worker *w, struct souk_shard *shard, const struct so
 {
     bool speaks = m->class == SOUK_TELL || m->class == SOUK_ASK || m->class == SOUK_REQUEST;
     if (!speaks || souk_key_anonymous(m->to.key) || souk_key_none(m->to.key)) return NULL;
-    if (shard->population.count >= w->partition->volatile_max) return NULL;
-    const struct souk_kind *kind = w->partition->kinds[m->to.kind];
+    const struct souk_kind *kind = souk_kind_of(w->partition, m->to.kind);
+    if (!kind || !kind->policy || !has_room(w, shard)) return NULL;
     struct souk_live *live = souk_live_new(&shard->population, &shard->arena, kind, m->to.key);
     souk_tally_up(w, SOUK_N_LIVES, 1);
     if (kind->policy->idle_ms) souk_lives_watch_idle(w, shard, live);
@@ -90,7 +96,8 @@ souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_
 {
     struct souk_live *live = souk_live_find(&shard->population, m->to);
     if (!live && !(live = first_spoken_to(w, shard, m))) {
-        bury(w, m, SOUK_DEAD, 0);
+        bool full = !souk_key_anonymous(m->to.key) && !souk_key_none(m->to.key) && !has_room(w, shard);
+        bury(w, m, full ? SOUK_REFUSED : SOUK_DEAD, full ? SOUK_OVERLOADED : 0);
         return;
     }
     if (m->class == SOUK_SIGNAL && take_early(w, live, m)) return;
@@ -179,7 +186,8 @@ start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *l
 {
     const struct souk_message *start = live->extra->start;
     live->paused = false;
-    if (start) {
+    if (live->kind->policy->idle_ms && !souk_key_anonymous(live->key)) souk_lives_watch_idle(w, shard, live);
+    if (start && !(live->head && live->head->spawns)) { /* It may have been put aside before. */
         struct souk_message *m = souk_message_new(w->heap, SOUK_TELL, start->length);
         memcpy(m, start, sizeof *m + start->length);
         struct souk_fifo first = { NULL, NULL };
@@ -251,7 +259,7 @@ souk_lives_spawn(void *self, const struct souk_kind *kind, enum souk_where where
             break;
         }
     }
-    if (shard->population.count >= w->partition->volatile_max) return NULL;
+    if (!has_room(w, shard)) return NULL;
     souk_tally_up(w, SOUK_N_LIVES, 1);
     return souk_live_new(&shard->population, &shard->arena, kind, (souk_key){ 0, 0 });
 }
@@ -331,18 +339,33 @@ pause_ms(const struct souk_live *live, uint64_t now_ms)
     return pause - souk_hash_mix(live->key.low ^ live->key.high ^ now_ms) % (pause / 2 + 1);
 }
 
+/* How many restarts there were lately, with this one. */
+static uint32_t
+count_restart(struct souk_live *live, souk_heap *heap, uint64_t now_ms)
+{
+    struct souk_extra *x = souk_live_extra(live, heap);
+    uint64_t within_ms = live->kind->policy->within_ms ? live->kind->policy->within_ms : 10000;
+    uint32_t over = 0;
+    while (over < x->restarts && now_ms - x->restarted_ms[over] > within_ms) over++;
+    x->restarts -= over;
+    if (over) memmove(x->restarted_ms, x->restarted_ms + over, x->restarts * sizeof *x->restarted_ms);
+    if (x->restarts == x->restarts_room) {
+        uint32_t room = x->restarts_room ? 2 * x->restarts_room : 4;
+        x->restarted_ms = souk_heap_grow(heap, x->restarted_ms, x->restarts_room * sizeof *x->restarted_ms,
+                                         room * sizeof *x->restarted_ms);
+        x->restarts_room = room;
+    }
+    x->restarted_ms[x->restarts++] = now_ms;
+    return x->restarts;
+}
+
 /* The next life after a failed one; false when there have been too many. */
 static bool
 restart(struct souk_worker *w, struct souk_live *live)
 {
     const struct souk_volatile *policy = live->kind->policy;
-    struct souk_extra *x = souk_live_extra(live, w->heap);
     uint64_t now = w->slice.now_ms;
-    if (now - x->restarts_ms > (policy->within_ms ? policy->within_ms : 10000)) {
-        x->restarts = 0;
-        x->restarts_ms = now;
-    }
-    if (x->restarts++ >= (policy->restarts_max ? policy->restarts_max : 5)) return false;
+    if (count_restart(live, w->heap, now) > (policy->restarts_max ? policy->restarts_max : 5)) return false;
     souk_tally_up(w, SOUK_N_RESTARTS, 1);
     souk_live_restart(&w->slice, live);
     route_all(w);
@@ -370,12 +393,13 @@ static bool
 fail(struct souk_worker *w, struct souk_live *live)
 {
     struct souk_turn *turn = &w->slice.turn;
-    struct souk_message *m = turn->kept ? NULL : turn->message;
+    struct souk_message *m = turn->gathered ? NULL : turn->message;
     const struct souk_volatile *policy = live->kind->policy;
     souk_tally_up(w, SOUK_N_FAULTS, 1);
     tell_fault(w, live, m);
     w->slice.catch.what = w->slice.catch.file = NULL;
     souk_live_undo(turn);
+    souk_live_end_gathered(turn);
     if (m && m->spawns && policy->on_fault == SOUK_RESTART && !souk_live_extra(live, w->heap)->start)
         live->extra->start = m;
     else if (m) bury(w, m, SOUK_DEAD, 0);
@@ -407,8 +431,9 @@ is_idle(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
     uint64_t used_ms = live->extra->used_ms;
     souk_message_free(w->heap, m);
     if (!live->head && w->slice.now_ms - used_ms >= live->kind->policy->idle_ms) return true;
-    signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_IDLE,
-              used_ms + live->kind->policy->idle_ms);
+    if (!live->extra->pause) /* Else it looks already, since a restart. */
+        signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_IDLE,
+                  used_ms + live->kind->policy->idle_ms);
     return false;
 }
 

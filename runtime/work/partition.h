@@ -205,6 +205,13 @@ souk_shard_of(const struct souk_partition *p, souk_key key)
     return &p->shards[key.high % SOUK_SHARDS];
 }
 
+/* The kind of that number, if the node hosts it. */
+static inline const struct souk_kind *
+souk_kind_of(const struct souk_partition *p, uint32_t number)
+{
+    return number < SOUK_KINDS_MAX ? p->kinds[number] : NULL;
+}
+
 /* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's
  * holder. */
 void souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake);

@@ -41,9 +41,18 @@ backlog_push(struct souk_shard *shard, struct souk_message *m)
 
 /* Whether a kind is a volatile one. */
 static bool
-is_volatile(const struct souk_worker *w, uint32_t kind)
+is_volatile(const struct souk_worker *w, uint32_t number)
 {
-    return w->partition->kinds[kind] && w->partition->kinds[kind]->policy;
+    const struct souk_kind *kind = souk_kind_of(w->partition, number);
+    return kind && kind->policy;
+}
+
+/* Whether lives.c takes it: for volatile actors, and for nobody. Event-sourced ones know no signals. */
+static bool
+is_for_lives(const struct souk_worker *w, const struct souk_message *m)
+{
+    const struct souk_kind *kind = souk_kind_of(w->partition, m->to.kind);
+    return !kind || kind->policy || m->class == SOUK_SIGNAL;
 }
 
 /* An alarm of an event-sourced actor. The deadline of an ask is an outcome that nobody sent. */
@@ -78,7 +87,7 @@ bool
 souk_slice_drain(struct souk_worker *w, struct souk_shard *shard)
 {
     for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) {
-        if (is_volatile(w, m->to.kind)) souk_lives_deliver(w, shard, m);
+        if (is_for_lives(w, m)) souk_lives_deliver(w, shard, m);
         else backlog_push(shard, m);
     }
     return souk_mailbox_empty(&shard->mailbox);
@@ -135,7 +144,7 @@ souk_slice_hold(struct souk_worker *w, struct souk_shard *shard)
 static void
 accept(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
 {
-    if (is_volatile(w, m->to.kind) || !m->to.kind) souk_lives_deliver(w, shard, m);
+    if (is_for_lives(w, m)) souk_lives_deliver(w, shard, m);
     else if (shard->backlog.head) backlog_push(shard, m);
     else souk_fifo_push(&w->local, m);
 }
@@ -161,7 +170,7 @@ route(void *self, struct souk_message *m)
 {
     struct souk_worker *w = self;
     if (m->class == SOUK_CALL) return; /* Stays among the sends until the slice closes. */
-    if (is_volatile(w, m->to.kind)) { /* Not for the journal: who it is for doesn't outlive a crash. */
+    if (is_for_lives(w, m)) { /* Not for the journal: who it is for doesn't outlive a crash. */
         w->slice.sends[m->slot] = NULL;
         m->in_batch = false;
         m->id = (struct souk_id){ 0, 0 };
@@ -185,6 +194,7 @@ souk_slice_init(struct souk_worker *w)
     w->slice.stamp = w->number + 1;
     w->slice.secret = &w->partition->secret;
     w->slice.scratch_memory = souk_heap_alloc(w->heap, SOUK_SCRATCH_BYTES);
+    w->slice.scratch = (struct souk_scratch){ w->slice.scratch_memory, w->slice.scratch_memory + SOUK_SCRATCH_BYTES };
     w->slice.self = w;
     w->slice.route = route;
     w->slice.exit = leave;
@@ -596,10 +606,18 @@ take_uncut(struct souk_worker *w)
 static void
 run_all(struct souk_worker *w)
 {
+    enum { EACH = SOUK_SLICE_TURNS };
+    uint32_t refilled = 0;
+    (void)refill(w); /* Volatile actors that always have something to do must not keep it waiting. */
     do {
         for (struct souk_message *m; !endless(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
-        for (struct souk_live *live; !endless(w) && !w->local.head && (live = souk_lives_pop(&w->lives));)
+        for (struct souk_live *live; !endless(w) && !w->local.head && (live = souk_lives_pop(&w->lives));) {
             souk_lives_run(w, live);
+            if (w->slice_turns - refilled < EACH) continue;
+            refilled = w->slice_turns;
+            (void)refill(w);
+            (void)take_incoming(w);
+        }
     } while (!endless(w) && (w->local.head || w->lives.head || (!full(w) && (refill(w) || take_incoming(w)))));
 }
 
@@ -615,7 +633,7 @@ souk_slice_step(struct souk_worker *w)
     bool came = take_incoming(w);
     take_uncut(w);
     if (!w->held_count && !came) steal(w);
-    if (!w->held_count) return came;
+    if (!w->held_count && !w->exits_now.head) return came;
     souk_panic_teller(souk_turn_tell, &w->slice);
     souk_panic_catch(&w->slice.catch);
     if (_setjmp(w->slice.catch.jump)) souk_lives_caught(w); /* A turn has failed. */

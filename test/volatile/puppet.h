@@ -12,13 +12,13 @@
 #define PUPPET_ROWS(K, RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                            \
     REFUSAL(1, K##_unwilling, "it will not")                                                              \
     COMMAND(1, K##_run, public, F(1, u64, code) F(2, u64, value))                                         \
-    COMMAND(2, K##_load, public, L(1, bytes, parts, 32))                                                  \
+    COMMAND(2, K##_load, public, L(1, puppet_part, parts, 32))                                            \
     REPLY(3, K##_heard, K##_run)                                                                          \
     REPLY(4, K##_ended, souk_down)                                                                        \
     QUERY(1, K##_look, puppet_said, F(1, u64, code) F(2, u64, value))
 
 #define PUPPET_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                              \
-    RECORD(puppet_said, F(1, u64, value))                                                                 \
+    RECORD(puppet_said, F(1, u64, value)) RECORD(puppet_part, F(1, bytes, part))                           \
     PUPPET_ROWS(puppet, RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)
 SOUK_PROTOCOL(puppet, 40, PUPPET_TABLE);     /* Ends when a turn fails. */
 #define REBORN_TABLE(...) PUPPET_ROWS(reborn, __VA_ARGS__)

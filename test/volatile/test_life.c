@@ -463,7 +463,7 @@ speaks_to_the_wrong(souk_sim *sim)
 }
 
 static uint8_t part[1 << 15];
-static struct souk_bytes parts[32];
+static struct puppet_part parts[32];
 
 static souk_verdict
 run_send_large(struct puppet_self *self, souk_turn *turn, uint64_t value)
@@ -476,7 +476,7 @@ run_send_large(struct puppet_self *self, souk_turn *turn, uint64_t value)
 static void
 bodies_too_large(souk_sim *sim)
 {
-    for (unsigned i = 0; i < 32; i++) parts[i] = (struct souk_bytes){ part, sizeof part };
+    for (unsigned i = 0; i < 32; i++) parts[i].part = (struct souk_bytes){ part, sizeof part };
     souk_ref one = named(sim, &stubborn_kind, 1);
     who[0] = named(sim, &puppet_kind, 2);
     assert_int_equal(puppet_order(sim, one, run_send_large, 32).ending, SOUK_DEAD); /* 1 MiB and some: a fault. */

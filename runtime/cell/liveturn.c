@@ -251,7 +251,6 @@ static souk_verdict
 take_signal(struct souk_slice *slice, struct souk_live *live, const struct souk_message *m)
 {
     souk_turn *turn = &slice->turn;
-    souk_ref who = ref_of(m->asker);
     switch ((enum souk_signal)m->tag) {
     case SOUK_SIGNAL_STOP:
         turn->ends = true;
@@ -259,29 +258,17 @@ take_signal(struct souk_slice *slice, struct souk_live *live, const struct souk_
         break;
     case SOUK_SIGNAL_ESCALATE:
         return SOUK_FAILED;
-    case SOUK_SIGNAL_LINK:
-        souk_bond_add(live, slice->heap, (struct souk_bond){ who, 0, SOUK_BOND_LINK });
-        break;
-    case SOUK_SIGNAL_UNLINK:
-        souk_bond_remove(live, SOUK_BOND_LINK, who, 0);
-        break;
-    case SOUK_SIGNAL_MONITOR:
-        souk_bond_add(live, slice->heap, (struct souk_bond){ who, m->asker.number, SOUK_BOND_WATCHER });
-        break;
-    case SOUK_SIGNAL_UNMONITOR:
-        souk_bond_remove(live, SOUK_BOND_WATCHER, who, m->asker.number);
-        break;
-    case SOUK_SIGNAL_CHILD_DOWN:
-        souk_bond_remove(live, SOUK_BOND_CHILD, who, 0);
-        break;
     case SOUK_SIGNAL_LINK_DOWN:
         return take_down(slice, live, m);
-    case SOUK_SIGNAL_TRACE:
-        live->traced = m->refusal;
-        break;
-    case SOUK_SIGNAL_CANCEL: /* These three are handled when they arrive, before they get here. */
+    case SOUK_SIGNAL_LINK: /* All others are followed when they arrive. */
+    case SOUK_SIGNAL_UNLINK:
+    case SOUK_SIGNAL_MONITOR:
+    case SOUK_SIGNAL_UNMONITOR:
+    case SOUK_SIGNAL_CHILD_DOWN:
+    case SOUK_SIGNAL_CANCEL:
     case SOUK_SIGNAL_RESTART:
     case SOUK_SIGNAL_IDLE:
+    case SOUK_SIGNAL_TRACE:
     default:
         break;
     }

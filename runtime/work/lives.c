@@ -80,13 +80,43 @@ first_spoken_to(struct souk_worker *w, struct souk_shard *shard, const struct so
     return live;
 }
 
-/* A signal that is followed when it arrives, not in its turn. */
+/* A signal that is followed when it arrives, not in its turn: one that is down, or busy, is watched all the same. */
 static bool
 take_early(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
 {
-    if (m->tag != SOUK_SIGNAL_CANCEL) return false;
-    struct souk_message *ask = souk_live_take_ask(live, m->asker);
-    if (ask) souk_message_free(w->heap, ask);
+    souk_ref from = { m->asker.kind, m->asker.key };
+    struct souk_message *ask;
+    switch ((enum souk_signal)m->tag) {
+    case SOUK_SIGNAL_CANCEL:
+        ask = souk_live_take_ask(live, m->asker);
+        if (ask) souk_message_free(w->heap, ask);
+        break;
+    case SOUK_SIGNAL_LINK:
+        souk_bond_add(live, w->heap, (struct souk_bond){ from, 0, SOUK_BOND_LINK });
+        break;
+    case SOUK_SIGNAL_UNLINK:
+        souk_bond_remove(live, SOUK_BOND_LINK, from, 0);
+        break;
+    case SOUK_SIGNAL_MONITOR:
+        souk_bond_add(live, w->heap, (struct souk_bond){ from, m->asker.number, SOUK_BOND_WATCHER });
+        break;
+    case SOUK_SIGNAL_UNMONITOR:
+        souk_bond_remove(live, SOUK_BOND_WATCHER, from, m->asker.number);
+        break;
+    case SOUK_SIGNAL_CHILD_DOWN:
+        souk_bond_remove(live, SOUK_BOND_CHILD, from, 0);
+        break;
+    case SOUK_SIGNAL_TRACE:
+        live->traced = m->refusal;
+        break;
+    case SOUK_SIGNAL_STOP: /* These have their turns, */
+    case SOUK_SIGNAL_LINK_DOWN:
+    case SOUK_SIGNAL_ESCALATE:
+    case SOUK_SIGNAL_IDLE:
+    case SOUK_SIGNAL_RESTART: /* and this is never sent. */
+    default:
+        return false;
+    }
     souk_message_free(w->heap, m);
     return true;
 }

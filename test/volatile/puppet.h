@@ -100,6 +100,8 @@ void puppet_send(souk_sim *sim, struct puppet_request *request, souk_ref to, pup
                  uint32_t within_ms);
 void puppet_look(souk_sim *sim, struct puppet_request *request, souk_ref to, puppet_looks *look, uint64_t value,
                  uint32_t within_ms);
+/* Lets so much virtual time pass, and no more: the clock doesn't jump past it. */
+void pass(souk_sim *sim, uint64_t ms);
 /* Runs a test in simulations of several seeds, with 1 to 3 workers, from empty notes. */
 void in_worlds(void (*test)(souk_sim *sim));
 void in_worlds_with(const struct souk_sim_options *options, void (*test)(souk_sim *sim));

@@ -199,6 +199,15 @@ puppet_look(souk_sim *sim, struct puppet_request *p, souk_ref to, puppet_looks *
 }
 
 void
+pass(souk_sim *sim, uint64_t ms)
+{
+    uint64_t end = souk_sim_now_ms(sim) + ms;
+    souk_sim_expect(sim, end);
+    while (souk_sim_now_ms(sim) < end) souk_sim_step(sim);
+    souk_sim_expect(sim, 0);
+}
+
+void
 in_worlds_with(const struct souk_sim_options *options, void (*test)(souk_sim *sim))
 {
     for (unsigned workers = 1; workers <= 3; workers++) {

@@ -29,18 +29,18 @@ named_on_demand(souk_sim *sim)
     struct puppet_request r;
     for (uint64_t i = 1; i <= 3; i++) {
         puppet_send(sim, &r, a, run_count, 1, 1000);
-        souk_sim_pass(sim, 100);
+        pass(sim, 100);
         assert_true(r.done);
         assert_int_equal(r.reply.ending, SOUK_DONE);
         assert_int_equal(r.said, i); /* Its state is changed directly, and stays. */
     }
     puppet_send(sim, &r, b, run_count, 1, 1000);
-    souk_sim_pass(sim, 100);
+    pass(sim, 100);
     assert_int_equal(r.said, 1);
     assert_int_equal(counted(sim, SOUK_N_LIVES), 2);
     souk_sim_crash(sim); /* A restart of the process forgets it. */
     puppet_send(sim, &r, a, run_count, 1, 1000);
-    souk_sim_pass(sim, 100);
+    pass(sim, 100);
     assert_int_equal(r.said, 1);
 }
 
@@ -63,7 +63,7 @@ spawned(souk_sim *sim)
 {
     souk_ref parent = named(sim, &puppet_kind, 1);
     puppet_order(sim, parent, run_spawn_both, 100);
-    souk_sim_pass(sim, 1000);
+    pass(sim, 1000);
     assert_int_equal(notes_count, 10);
     for (unsigned i = 0; i < 5; i++) {
         uint64_t next = 100 + 10 * i;
@@ -98,14 +98,14 @@ keys_are_never_used_again(souk_sim *sim)
     souk_ref parent = named(sim, &puppet_kind, 1);
     for (unsigned i = 0; i < 16; i++) {
         puppet_order(sim, parent, run_spawn_and_stop, i);
-        souk_sim_pass(sim, 100);
+        pass(sim, 100);
     }
     for (unsigned i = 0; i < 16; i++)
         for (unsigned n = 0; n < i; n++) assert_memory_not_equal(&who[i].key, &who[n].key, sizeof who[i].key);
     assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
     struct puppet_request r; /* And nobody is there any more. */
     puppet_send(sim, &r, who[3], run_note, 1, 1000);
-    souk_sim_pass(sim, 500);
+    pass(sim, 500);
     assert_true(r.done);
     assert_int_equal(r.reply.ending, SOUK_DEAD);
     assert_int_equal(notes_count, 0);
@@ -157,7 +157,7 @@ refused_at_volatile_max(souk_sim *sim)
     souk_ref parent = named(sim, &puppet_kind, 1);
     struct puppet_request r;
     puppet_send(sim, &r, parent, run_spawn_many, 12, 1000);
-    souk_sim_pass(sim, 500);
+    pass(sim, 500);
     assert_int_equal(r.said, 7); /* Eight with itself. */
     assert_int_equal(counted(sim, SOUK_N_LIVES), 8);
     assert_int_equal(noted(HEARD(SOUK_DEAD, 0, 0)), 5);
@@ -211,14 +211,14 @@ a_refused_turn_sends_nothing(souk_sim *sim)
         struct souk_reply reply = puppet_order(sim, one, run_much_and, refuses);
         assert_int_equal(reply.ending, refuses ? SOUK_REFUSED : SOUK_DEAD);
         if (refuses) assert_int_equal(reply.refusal, puppet_unwilling);
-        souk_sim_pass(sim, 5000);
+        pass(sim, 5000);
         assert_int_equal(notes_count, 0);
         assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
     }
     struct puppet_request r;
     puppet_send(sim, &r, one, run_say_count, 0, 1000);
     puppet_order(sim, who[2], run_assert, 9); /* And no link or monitor is left. */
-    souk_sim_pass(sim, 500);
+    pass(sim, 500);
     assert_int_equal(r.said, 2);
     assert_int_equal(notes_count, 1);
     assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
@@ -247,7 +247,7 @@ a_refused_turn_unlinks_nobody(souk_sim *sim)
     puppet_order(sim, one, run_link_of, 0);
     puppet_order(sim, one, run_unlink_and_refuse, 0);
     puppet_order(sim, one, run_fail, 1);
-    souk_sim_pass(sim, 500);
+    pass(sim, 500);
     assert_int_equal(counted(sim, SOUK_N_LIVES), 0); /* The other has ended with it. */
 }
 
@@ -270,13 +270,13 @@ static void
 messages_in_order(souk_sim *sim)
 {
     puppet_order(sim, named(sim, &puppet_kind, 100), run_spawn_both, 900); /* who[0] near, others spread. */
-    souk_sim_pass(sim, 100);
+    pass(sim, 100);
     who[1] = named(sim, &puppet_kind, 101);
     notes_count = 0;
     struct puppet_request requests[PAIRS];
     for (unsigned i = 0; i < PAIRS; i++)
         puppet_send(sim, &requests[i], named(sim, &puppet_kind, i), run_send_some, i, 60000);
-    souk_sim_pass(sim, 20000);
+    pass(sim, 20000);
     assert_int_equal(notes_count, PAIRS * PAIRS * EACH);
     uint64_t next[PAIRS][PAIRS] = { { 0 } };
     for (uint32_t i = 0; i < notes_count; i++) {
@@ -317,7 +317,7 @@ stops_itself(souk_sim *sim)
         puppet_order(sim, named(sim, &puppet_kind, 1), run_watch, 0);
         uint64_t letters = counted(sim, SOUK_N_LETTERS);
         puppet_order(sim, who[0], run_stop_self, before);
-        souk_sim_pass(sim, 2000);
+        pass(sim, 2000);
         assert_int_equal(noted(2), before);
         assert_int_equal(noted(3) + noted(4), 0);
         assert_int_equal(noted(HEARD(SOUK_DOWN, SOUK_END_OWN + 1, 0)), 1);
@@ -342,18 +342,18 @@ static void
 stops_another(souk_sim *sim)
 {
     puppet_order(sim, named(sim, &puppet_kind, 7), run_spawn_both, 100);
-    souk_sim_pass(sim, 100);
+    pass(sim, 100);
     notes_count = 0;
     puppet_order(sim, named(sim, &puppet_kind, 2), run_watch, 0);
     puppet_order(sim, named(sim, &puppet_kind, 1), run_stop_other, 5);
-    souk_sim_pass(sim, 2000);
+    pass(sim, 2000);
     assert_int_equal(noted(1), 1); /* What was sent to it before; not what came after. */
     assert_int_equal(noted(2), 0);
     assert_int_equal(noted(HEARD(SOUK_DOWN, SOUK_END_OWN + 5, 0)), 1);
     assert_int_equal(noted(HEARD(SOUK_DEAD, 0, 0)), 1); /* Its asker is told at once. */
     assert_int_equal(notes_count, 3);
     puppet_order(sim, named(sim, &puppet_kind, 1), run_stop_other, 5); /* It is gone: all are dead letters. */
-    souk_sim_pass(sim, 2000);
+    pass(sim, 2000);
     assert_int_equal(notes_count, 4);
 }
 
@@ -373,14 +373,14 @@ ends_when_idle(souk_sim *sim)
     for (unsigned i = 0; i < 5; i++) {
         puppet_order(sim, one, run_note, i);
         assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
-        souk_sim_pass(sim, IDLE_MS * 3 / 4); /* Not idle long enough. */
+        pass(sim, IDLE_MS * 3 / 4); /* Not idle long enough. */
         assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
     }
-    souk_sim_pass(sim, 2 * IDLE_MS);
+    pass(sim, 2 * IDLE_MS);
     assert_int_equal(counted(sim, SOUK_N_LIVES), 0);
     puppet_order(sim, one, run_fail_first, 1); /* Also after it was restarted. */
     assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
-    souk_sim_pass(sim, 4 * IDLE_MS);
+    pass(sim, 4 * IDLE_MS);
     assert_int_equal(counted(sim, SOUK_N_RESTARTS), 1);
     assert_int_equal(counted(sim, SOUK_N_LIVES), 0);
     assert_true(souk_sim_run(sim, 100000)); /* No timer is left. */
@@ -421,9 +421,9 @@ another_life_is_another(souk_sim *sim)
     souk_ref one = named(sim, &puppet_kind, 1);
     who[1] = named(sim, &puppet_kind, 2);
     puppet_order(sim, one, run_ask_slow, 1);
-    souk_sim_pass(sim, 10);
+    pass(sim, 10);
     puppet_order(sim, one, run_ask_slow, 2);
-    souk_sim_pass(sim, 1000);
+    pass(sim, 1000);
     assert_int_equal(noted(HEARD(SOUK_DONE, 0, 1)), 0);
     assert_int_equal(noted(HEARD(SOUK_DONE, 0, 2)), 1);
 }
@@ -454,7 +454,7 @@ speaks_to_the_wrong(souk_sim *sim)
 {
     souk_ref one = named(sim, &puppet_kind, 1);
     puppet_order(sim, one, run_speak_to_the_wrong, 0);
-    souk_sim_pass(sim, 5000);
+    pass(sim, 5000);
     assert_int_equal(noted(HEARD(SOUK_DOWN, SOUK_END_NOBODY, 0)), 2);
     assert_int_equal(noted(HEARD(SOUK_DEAD, 0, 0)), 1);
     assert_int_equal(notes_count, 3);
@@ -481,7 +481,7 @@ bodies_too_large(souk_sim *sim)
     who[0] = named(sim, &puppet_kind, 2);
     assert_int_equal(puppet_order(sim, one, run_send_large, 32).ending, SOUK_DEAD); /* 1 MiB and some: a fault. */
     assert_int_equal(puppet_order(sim, one, run_send_large, 31).ending, SOUK_DONE);
-    souk_sim_pass(sim, 100);
+    pass(sim, 100);
     assert_int_equal(noted(31), 1);
     assert_int_equal(notes_count, 1);
     struct souk_sim_request r = { .request = { .to = who[0], .row = &puppet_load_command, .within_ms = 1000 } };

@@ -79,7 +79,7 @@ void note(souk_turn *turn, uint64_t value);
 puppet_code run_note, run_say, run_fail, run_assert, run_refuse, run_nothing;
 /* Notes the ending, the refusal and what it says, as one number. */
 puppet_hears hear_note;
-#define HEARD(ending, refusal, value) ((uint64_t)(ending) * 1000000000 + (uint64_t)(refusal) * 1000 + (value))
+#define HEARD(ending, refusal, value) (((uint64_t)(ending) + 1) * 1000000000 + (uint64_t)(refusal) * 1000 + (value))
 /* How many notes have that value. */
 uint32_t noted(uint64_t value);
 

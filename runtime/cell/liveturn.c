@@ -337,6 +337,8 @@ settle(souk_turn *turn, struct souk_live *live, struct souk_message *m, souk_ver
     struct souk_slice *slice = turn->slice;
     bool gathered = turn->gathered;
     if (gathered && !turn->gathering) return; /* Others are still missing. */
+    bool stands = turn->kept || verdict == SOUK_ACCEPT || verdict == SOUK_LATER || verdict == SOUK_WAIT;
+    if (stands && live->extra && live->extra->gatherings) end_empty(turn, live);
     if (turn->kept) {
         souk_live_stash(live, slice->heap, m);
         return;
@@ -346,9 +348,8 @@ settle(souk_turn *turn, struct souk_live *live, struct souk_message *m, souk_ver
         return;
     }
     if (verdict == SOUK_ACCEPT) {
-        if (live->extra && live->extra->gatherings) end_empty(turn, live);
         if (m->class != SOUK_TELL && !turn->passed_on) souk_turn_answer(turn, m, SOUK_DONE, SOUK_ACCEPT);
-    } else if (verdict != SOUK_LATER && verdict != SOUK_WAIT) {
+    } else if (!stands) {
         souk_live_undo(turn);
         slice->counts.refusals++;
         if (verdict == SOUK_MALFORMED || verdict == SOUK_UNKNOWN) slice->counts.malformed++;

@@ -37,10 +37,10 @@ struct souk_request {
 };
 
 /* Sends a request. On the worker's thread only; done() is called on it later, never inside this call. Requests of one
- * worker to one actor arrive in the order of the calls. SOUK_ERR_BUSY (too much is under way), SOUK_ERR_FULL (the disk is
- * nearly full; commands only), SOUK_ERR_TOO_LARGE (a body above SOUK_BODY_MAX), SOUK_ERR_UNKNOWN (the node hosts no such
- * kind, or the key is none), SOUK_ERR_CLOSED (the journal has failed): then done() is not called. A row that the kind
- * lacks is refused SOUK_UNKNOWN, a body that doesn't fit it SOUK_MALFORMED. */
+ * worker to one actor arrive in the order of the calls. SOUK_ERR_BUSY (too much is under way), SOUK_ERR_FULL (the disk
+ * is nearly full; commands only), SOUK_ERR_TOO_LARGE (a body above SOUK_BODY_MAX), SOUK_ERR_UNKNOWN (the node hosts no
+ * such kind, or the key is none), SOUK_ERR_CLOSED (the journal has failed): then done() is not called. A row that the
+ * kind lacks is refused SOUK_UNKNOWN, a body that doesn't fit it SOUK_MALFORMED. */
 souk_err souk_worker_ask(souk_worker *worker, struct souk_request *request) SOUK_MUST_CHECK;
 /* Encodes `message` for `row` and asks: the row's own struct, as in souk_tell(). */
 souk_err souk_worker_ask_with(souk_worker *worker, struct souk_request *request, const void *message) SOUK_MUST_CHECK;

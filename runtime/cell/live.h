@@ -137,7 +137,7 @@ struct souk_population {
     struct souk_berth *berth;         /* Anonymous ones. */
     uint32_t berths, berths_room, free; /* `free`: the first free berth + 1. */
     uint32_t shard, generation;       /* Where generations begin: other in each run of the process. */
-    uint32_t asked;                   /* The numbers of a named actor go on from there: its last life had those before. */
+    uint32_t asked;                   /* A named actor's numbers go on from there: its last life had those before. */
     uint32_t count;
     struct souk_directory named;
 };

@@ -72,7 +72,8 @@ refuses(souk_sim *sim)
     pass(sim, 50);
     assert_int_equal(live_of(sim, who[0])->depth, QUEUE / 2);
     assert_int_equal(counted(sim, SOUK_N_LETTERS) - letters, 100 - QUEUE / 2);
-    for (uint64_t i = 2; i < 12; i++) puppet_order(sim, named(sim, &puppet_kind, i), run_ask_it, 1); /* Others find room. */
+    for (uint64_t i = 2; i < 12; i++) /* Others find room. */
+        puppet_order(sim, named(sim, &puppet_kind, i), run_ask_it, 1);
     pass(sim, 50);
     uint32_t refused = noted(HEARD(SOUK_REFUSED, SOUK_OVERLOADED, 0));
     assert_int_equal(live_of(sim, who[0])->depth, QUEUE / 2 + 10 - refused);
@@ -443,8 +444,10 @@ many_bonds(void **state SOUK_UNUSED)
         assert_true(souk_bond_add(live, heap, bond));
         assert_false(souk_bond_add(live, heap, bond));
     }
-    for (uint32_t i = 0; i < MANY; i += 2)
-        assert_true(souk_bond_remove(live, SOUK_BOND_CHILD, (souk_ref){ 40, { SOUK_ANONYMOUS << 16, (uint64_t)i << 32 } }, 0));
+    for (uint32_t i = 0; i < MANY; i += 2) {
+        souk_ref to = { 40, { SOUK_ANONYMOUS << 16, (uint64_t)i << 32 } };
+        assert_true(souk_bond_remove(live, SOUK_BOND_CHILD, to, 0));
+    }
     for (uint32_t i = 0; i < MANY; i++) {
         souk_ref to = { 40, { SOUK_ANONYMOUS << 16, (uint64_t)i << 32 } };
         assert_int_equal(souk_bond_find(live, SOUK_BOND_CHILD, to, 0) != NULL, i % 2);

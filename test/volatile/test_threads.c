@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/volatile/test_threads.c -- volatile actors on a real node without a data directory, with threads. Under
- * ThreadSanitizer it is the stress test of all that their shards hand over. What handlers share is atomic, or is touched
- * by one actor's turns alone. */
+ * ThreadSanitizer it is the stress test of all that shards hand over. What handlers share is atomic, or is touched by
+ * one actor's turns alone. */
 #include "ledger.h"
 #include "puppet.h"
 
@@ -21,12 +21,18 @@ enum { WORKERS = 2, ACTORS = 12, EACH = 400, BURST = 4 };
 
 /* ---- A node on which each worker gives some orders. ---- */
 
-struct order { struct souk_request r; puppet_code *code; uint64_t value; const struct souk_kind *kind; uint64_t number; };
+struct order {
+    struct souk_request r;
+    puppet_code *code;
+    uint64_t value, number;
+    const struct souk_kind *kind;
+};
 static struct order orders[64];
 static unsigned orders_count;
 static _Atomic unsigned answered;
 static _Atomic unsigned endings[4];
 static souk_node *node;
+static _Atomic(souk_node *) entered;
 static _Atomic uint64_t told, failed, summed, ended, closed;
 
 static souk_ref
@@ -47,6 +53,7 @@ done(struct souk_request *r SOUK_UNUSED, const struct souk_reply *reply)
 static souk_err
 enter(void *self SOUK_UNUSED, souk_worker *worker, unsigned number, struct souk_loop *loop SOUK_UNUSED)
 {
+    atomic_store(&entered, (souk_node *)(uintptr_t)souk_worker_node(worker));
     for (unsigned i = number; i < orders_count; i += WORKERS) {
         struct order *o = &orders[i];
         struct puppet_run run = { .code = CODE(o->code), .value = o->value };
@@ -227,8 +234,9 @@ static souk_verdict
 run_close(struct puppet_self *self SOUK_UNUSED, souk_turn *turn SOUK_UNUSED, uint64_t value)
 {
     closed++;
-    if (value) souk_node_close(&node);
-    else souk_node_drain(node, 10);
+    souk_node *mine = atomic_load(&entered);
+    if (value) souk_node_close(&mine);
+    else souk_node_drain(mine, 10);
     closed += 1000;
     return SOUK_ACCEPT;
 }

@@ -9,6 +9,11 @@
 #include "quota.h"
 #include "sale.h"
 #include "stock.h"
+#include "work/dead.h"
+
+const struct souk_kind *const souk_wire_kinds[] = {
+    &sale_kind, &stock_kind, &quota_kind, &order_kind, &payment_kind, &account_kind, &dead_letters_kind, NULL,
+};
 
 SOUK_ADDRESSES(node, souk_node, souk_node_key_of, souk_node_key_pair)
 
@@ -47,6 +52,9 @@ souk_address_parts(const souk_node *node, const struct souk_kind *kind, const st
     case account_kind_number:
         if (count == 1) return node_account_key(node, parts[0]);
         if (souk_text_equal(parts[0], SOUK_TEXT("book"))) return node_book_key(node, parts[1]);
+        break;
+    case SOUK_DEAD_KIND: /* The list; a letter's own actor is nobody's to talk to. */
+        if (count == 1 && souk_text_equal(parts[0], SOUK_TEXT("dead_letters"))) return souk_node_key_of(node, parts[0]);
         break;
     default: break;
     }

@@ -12,6 +12,7 @@ const struct api_route souk_api_routes[] = {
     { SOUK_HTTP_POST, "/v1/sales/{sale}/orders", api_order_post },
     { SOUK_HTTP_GET, "/v1/orders/{order}", api_order_get },
     { SOUK_HTTP_GET, "/v1/sales/{sale}", api_sale_get },
+    { SOUK_HTTP_GET, "/v1/sales/{sale}/feed", api_sale_feed },
     { SOUK_HTTP_PUT, "/v1/sales/{sale}", api_sale_put },
     { SOUK_HTTP_POST, "/v1/sales/{sale}/close", api_sale_close },
     { SOUK_HTTP_POST, "/v1/accounts/{customer}/credit", api_credit_post },
@@ -72,6 +73,7 @@ forget(struct api_call *call)
         call->asks[i].under_way = false;
     }
     souk_hint_forget(&call->waiter);
+    api_feed_end(call);
 }
 
 souk_http_exchange *
@@ -308,6 +310,7 @@ tick(void *self, souk_worker *worker SOUK_UNUSED, unsigned number, uint64_t now_
         at->draining = true;
         souk_http_drain(at->http);
     }
+    api_feeds_tick(at, now_ns, at->draining);
     api_publish(at);
 }
 

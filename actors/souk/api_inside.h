@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/api_inside.h -- what the files of the gateway share, and nobody else includes: api.c has the workers, the calls
- * and the routes; api_ask.c asks actors and answers clients; api_sale.c, api_order.c, api_account.c and api_webhook.c
- * have a handler for each route; api_body.c renders; api_watch.c shows the metrics.
+ * and the routes; api_ask.c asks actors and answers clients; api_sale.c, api_feed.c, api_order.c, api_account.c and
+ * api_webhook.c have a handler for each route; api_body.c renders; api_watch.c shows the metrics.
  *
  * A call is one request from its handler until its answer. It lies in a slab of its worker and is used again, so that a
  * request allocates nothing. A client that leaves ends its call at the next tick: what was asked of actors happens all
@@ -22,6 +22,7 @@
 #include "gateway/http.h"
 #include "gateway/json.h"
 #include "watch/prometheus.h"
+#include <souk/topic.h>
 
 #include <stdatomic.h>
 
@@ -94,6 +95,14 @@ struct api_call {
     bool by_hint;
     /* A sale's terms, until its stock answers too. */
     struct { struct sale_view view; char room[3 * ADDRESS_ID_MAX]; } terms;
+    /* While it is a stream of what happens to a sale. */
+    struct api_feed {
+        struct souk_subscription subscription;
+        struct souk_cursor after;
+        struct api_call *next, *previous; /* Among the worker's. */
+        uint64_t sent_ns;                 /* When it was last given anything. */
+        bool open;
+    } feed;
     size_t room_used;
     char room[API_ROOM];
 };
@@ -121,7 +130,7 @@ struct api_worker {
     struct souk_prometheus page;
     souk_hints *hints;
     struct api_slab *slabs;
-    struct api_call *free, *gone;
+    struct api_call *free, *gone, *feeds;
     bool leaving, draining;
     struct api_counts counts;
     struct souk_http_counters http_counts;
@@ -190,6 +199,14 @@ void api_webhook_post(struct api_call *call);
 void api_livez(struct api_call *call);
 void api_readyz(struct api_call *call);
 void api_metrics(struct api_call *call);
+
+/* ---- api_feed.c ---- */
+
+void api_sale_feed(struct api_call *call);
+/* Ends a call's stream, if it is one. */
+void api_feed_end(struct api_call *call);
+/* Goes on with those whose clients were slow, shows the others that they live; or ends them all. */
+void api_feeds_tick(struct api_worker *at, uint64_t now_ns, bool end);
 
 /* ---- api_body.c ---- */
 

@@ -3,10 +3,10 @@
  * calls it. It knows the messages by the tables that it was built with, so a node of another version may know more. */
 #include "ask.h"
 
+#include "address_parts.h"
 #include "codec/build.h"
 #include "codec/dump.h"
 #include "gateway/json.h"
-#include "kinds.h"
 #include <souk/client.h>
 
 #include <errno.h>
@@ -59,7 +59,7 @@ complain(int status, const char *what, const char *which)
 static const struct souk_kind *
 find_kind(const char *name)
 {
-    for (const struct souk_kind *const *kind = souk_commerce_kinds; *kind; kind++)
+    for (const struct souk_kind *const *kind = souk_wire_kinds; *kind; kind++)
         if (!strcmp((*kind)->name, name)) return *kind;
     return NULL;
 }
@@ -75,7 +75,7 @@ list(const char *only)
 {
     static const char *const types[] = { "", "bool", "u32", "u64", "i64", "key", "text", "bytes", "asker", "record" };
     if (only && !find_kind(only)) return complain(EX_USAGE, "there is no such kind", only);
-    for (const struct souk_kind *const *kind = souk_commerce_kinds; *kind; kind++) {
+    for (const struct souk_kind *const *kind = souk_wire_kinds; *kind; kind++) {
         if (only && strcmp((*kind)->name, only)) continue;
         for (const struct souk_row *const *row = (*kind)->rows; *row; row++) {
             if (!can_be_asked(*row)) continue;

@@ -54,6 +54,7 @@ struct souk_check_report {
     uint64_t sales, orders, paid, cancelled, reviews, under_way; /* Orders by how they stand at the end. */
     uint64_t units_sold;                                         /* Less those that were given back. */
     uint64_t groups, batches, turns, events, sends, bytes;
+    uint64_t attempts, dead; /* Messages that were tried in vain, and those that were given up. */
     uint64_t outstanding;                                        /* Messages sent and not yet consumed at the end. */
     uint64_t effects, acks;
     uint64_t last_ms;                                            /* The journal's last time. */

@@ -74,7 +74,7 @@ struct check_sent {
     uint64_t due_ms; /* When it should be handled. */
     int64_t amount;  /* What it will post. */
     uint32_t kind, tag, order, ask, currency;
-    uint8_t class, ending;
+    uint8_t class, ending, attempts;
     bool clearing;   /* It posts to the clearing book. */
 };
 

@@ -15,6 +15,7 @@
 #include "quota.h"
 #include "sale.h"
 #include "stock.h"
+#include "work/dead.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -140,6 +141,18 @@ consume(struct check *c, struct souk_id id)
     souk_check_table_remove(&c->sent, sent);
 }
 
+/* I7: a message that was tried in vain is still there, and each time is on record. */
+static void
+try_again(struct check *c, const struct souk_step *step)
+{
+    struct check_sent *sent = souk_check_table_find(&c->sent, id_of(step->cause));
+    c->report->attempts++;
+    if (sent && ++sent->attempts == step->number) return;
+    souk_check_fail(c, 7, sent ? (souk_ref){ sent->kind, sent->to } : (souk_ref){ 0 },
+                    "attempt %u of message %" PRIu64 ".%u, which %s", step->number, step->cause.position,
+                    step->cause.ordinal, sent ? "has been tried another number of times" : "is not there");
+}
+
 /* ---- Asks. ---- */
 
 static void
@@ -197,7 +210,8 @@ static bool
 known_kind(uint32_t kind)
 {
     return kind == sale_kind_number || kind == stock_kind_number || kind == quota_kind_number
-           || kind == order_kind_number || kind == payment_kind_number || kind == account_kind_number;
+           || kind == order_kind_number || kind == payment_kind_number || kind == account_kind_number
+           || kind == SOUK_DEAD_KIND;
 }
 
 static bool
@@ -210,6 +224,7 @@ event(struct check *c, uint32_t tag, struct souk_bytes body)
     case quota_kind_number: return souk_check_quota_event(c, tag, body);
     case order_kind_number: return souk_check_order_event(c, tag, body);
     case payment_kind_number: return souk_check_payment_event(c, tag, body);
+    case SOUK_DEAD_KIND: return true; /* The runtime's own: of no sale's concern. */
     default: return souk_check_account_event(c, tag, body);
     }
 }
@@ -245,6 +260,8 @@ take_step(struct check *c, const struct souk_step *step)
     case SOUK_STEP_SEND: return keep_send(c, step) ? SOUK_OK : damaged(c, "a message that cannot be read", c->position);
     case SOUK_STEP_OPENED: open_ask(c, step); return SOUK_OK;
     case SOUK_STEP_CLOSED: close_ask(c, step); return SOUK_OK;
+    case SOUK_STEP_ATTEMPT: try_again(c, step); return SOUK_OK;
+    case SOUK_STEP_DEAD: c->report->dead++; return SOUK_OK;
     case SOUK_STEP_END:
     default: return SOUK_OK;
     }

@@ -59,6 +59,9 @@ souk_check_print(const struct souk_check_report *r, const char *directory)
            r->batches,
            r->groups, r->bytes);
     if (r->paid) printf(", %.0f for each paid order", per_checkout(r));
+    if (r->attempts || r->dead)
+        printf("\n  %" PRIu64 " turns failed that were tried again, %" PRIu64 " messages were given up", r->attempts,
+               r->dead);
     printf("\n  held against %" PRIu64 " entries of the provider's ledger and %" PRIu64 " acks\n\n", r->effects,
            r->acks);
     for (unsigned i = 1; i <= SOUK_CHECK_INVARIANTS; i++) {
@@ -100,7 +103,8 @@ souk_check_print_json(const struct souk_check_report *r)
         { "violations", r->violations }, { "sales", r->sales }, { "orders", r->orders }, { "paid", r->paid },
         { "cancelled", r->cancelled }, { "reviews", r->reviews }, { "under_way", r->under_way },
         { "units_sold", r->units_sold }, { "events", r->events }, { "batches", r->batches }, { "groups", r->groups },
-        { "turns", r->turns }, { "sends", r->sends }, { "outstanding", r->outstanding }, { "bytes", r->bytes },
+        { "turns", r->turns }, { "sends", r->sends }, { "attempts_failed", r->attempts }, { "dead", r->dead },
+        { "outstanding", r->outstanding }, { "bytes", r->bytes },
         { "ledger_entries", r->effects }, { "acks", r->acks }, { "last_ms", r->last_ms },
     };
     souk_json_writer out;

@@ -4,6 +4,7 @@
 #include "ask.h"
 #include "check.h"
 #include "crash.h"
+#include "dead.h"
 #include "load.h"
 #include "provider.h"
 #include "sale_main.h"
@@ -20,6 +21,7 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "serve", souk_serve_main, "the node of a shop, in the foreground" },
     { "provider", souk_provider_main, "a simulated payment provider" },
     { "ask", souk_ask_main, "one command or query to an actor of a running node" },
+    { "dead", souk_dead_main, "lists messages that were given up, has them tried again, or drops them" },
     { "load", souk_load_main, "drives a rush of buyers against a running node" },
     { "check", souk_check_main, "proves from its journal that a sale kept its promises" },
     { "crash", souk_crash_main, "kill -9 in mid-rush, restart, check; as often as you like" },

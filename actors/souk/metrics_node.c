@@ -37,6 +37,10 @@ static const struct row node_rows[] = {
     NOW("souk_backlog_bytes", souk_stats, backlog_bytes, "Bytes of batches that are not yet on disk."),
     NOW("souk_actors", souk_stats, actors, "Actors in memory."),
     NOW("souk_mailbox_messages", souk_stats, mailbox_depth, "Messages that wait for their turn."),
+    NOW("souk_subscriptions", souk_stats, feeds, "Subscriptions to events."),
+    COUNT("souk_subscription_events_total", souk_stats, feed_events, "Events that were handed to subscribers."),
+    COUNT("souk_subscription_skipped_total", souk_stats, feed_skipped, "Events left out for those too far behind."),
+    COUNT("souk_subscription_reads_total", souk_stats, feed_reads, "Groups read from the journal for subscribers."),
     NOW("souk_memory_bytes", souk_stats, memory_bytes, "Memory of the node's own allocator."),
 };
 

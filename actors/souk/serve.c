@@ -197,7 +197,7 @@ open_parts(struct service *v)
         return complain(err == SOUK_ERR_USAGE ? EX_USAGE : EX_OSERR,
                         "--provider must be an https URL (http only on this machine), its key visible ASCII", NULL);
     const struct souk_wire_options wire = {
-        .directory = s->data, .kinds = souk_commerce_kinds, .address = souk_address_parts, .tcp = s->zmq,
+        .directory = s->data, .kinds = souk_wire_kinds, .address = souk_address_parts, .tcp = s->zmq,
         .key_file = s->zmq_key_file, .clients = s->zmq_clients, .why = v->wire_why, .why_size = sizeof v->wire_why,
     };
     err = souk_wire_open(&v->wire, &wire);

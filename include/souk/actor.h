@@ -153,8 +153,8 @@ typedef uint8_t *souk_put_at_(uint8_t *at, const void *body);
  * would be read wider than it was written, which stalls.) */
 uint8_t *souk_emit_(souk_turn *, const struct souk_row *, size_t length);
 uint8_t *souk_tell_(souk_turn *, uint32_t kind, souk_key, const struct souk_row *, size_t length);
-uint8_t *souk_ask_(souk_turn *, souk_ref, uint32_t reply, uint32_t within_ms, const struct souk_row *, size_t length,
-                   uint32_t *number);
+uint8_t *souk_ask_(souk_turn *, uint32_t kind, souk_key, uint32_t reply, uint32_t within_ms, const struct souk_row *,
+                   size_t length, uint32_t *number);
 uint8_t *souk_forward_(souk_turn *, souk_ref, const struct souk_row *, size_t length);
 uint8_t *souk_wake_(souk_turn *, uint64_t delay_ms, const struct souk_row *, size_t length, uint32_t *number);
 uint8_t *souk_answer_(souk_turn *, size_t length);
@@ -175,7 +175,7 @@ souk_ask_with_(souk_turn *turn, souk_ref to, uint32_t reply, uint32_t within_ms,
                const void *body, souk_size_of_ *size, souk_put_at_ *put)
 {
     uint32_t number;
-    put(souk_ask_(turn, to, reply, within_ms, row, size(body), &number), body);
+    put(souk_ask_(turn, to.kind, to.key, reply, within_ms, row, size(body), &number), body);
     return number;
 }
 SOUK_VERB_ void

@@ -192,6 +192,92 @@ void souk_skip_(struct souk_reader *in);
 /* Room for `count` things of that size; NULL and bad when the scratch area has no more. */
 void *souk_scratch_take_(struct souk_reader *in, size_t count, size_t size);
 
+/* What is there in the very form that souk writes, or false. */
+static inline bool
+souk_fast_u64(const uint8_t **at, const uint8_t *end, uint64_t *v)
+{
+    const uint8_t *p = *at;
+    if (end - p < 9 || *p != 0xcf) return false;
+    *v = souk_load_be64_(p + 1);
+    *at = p + 9;
+    return true;
+}
+
+static inline bool
+souk_fast_i64(const uint8_t **at, const uint8_t *end, int64_t *v)
+{
+    const uint8_t *p = *at;
+    if (end - p < 9 || *p != 0xd3) return false;
+    *v = (int64_t)souk_load_be64_(p + 1);
+    *at = p + 9;
+    return true;
+}
+
+static inline bool
+souk_fast_u32(const uint8_t **at, const uint8_t *end, uint32_t *v)
+{
+    const uint8_t *p = *at;
+    if (end - p < 5 || *p != 0xce) return false;
+    *v = souk_load_be32_(p + 1);
+    *at = p + 5;
+    return true;
+}
+
+static inline bool
+souk_fast_bool(const uint8_t **at, const uint8_t *end, bool *v)
+{
+    const uint8_t *p = *at;
+    if (p == end || (*p & 0xfe) != 0xc2) return false;
+    *v = *p & 1;
+    *at = p + 1;
+    return true;
+}
+
+static inline bool
+souk_fast_key(const uint8_t **at, const uint8_t *end, souk_key *v)
+{
+    const uint8_t *p = *at;
+    if (end - p < 18 || p[0] != 0xc4 || p[1] != 16) return false;
+    v->high = souk_load_be64_(p + 2);
+    v->low = souk_load_be64_(p + 10);
+    *at = p + 18;
+    return true;
+}
+
+static inline bool
+souk_fast_asker(const uint8_t **at, const uint8_t *end, souk_asker *v)
+{
+    const uint8_t *p = *at;
+    if (end - p < 26 || p[0] != 0xc4 || p[1] != 24) return false;
+    v->key.high = souk_load_be64_(p + 2);
+    v->key.low = souk_load_be64_(p + 10);
+    v->kind = souk_load_be32_(p + 18);
+    v->number = souk_load_be32_(p + 22);
+    *at = p + 26;
+    return true;
+}
+
+/* Short ones; the checks of longer ones are the slow path's. */
+static inline bool
+souk_fast_text(const uint8_t **at, const uint8_t *end, struct souk_text *v)
+{
+    const uint8_t *p = *at;
+    if (end - p < 2 || p[0] != 0xd9 || end - p - 2 < p[1]) return false;
+    *v = (struct souk_text){ (const char *)p + 2, p[1] };
+    *at = p + 2 + p[1];
+    return true;
+}
+
+static inline bool
+souk_fast_bytes(const uint8_t **at, const uint8_t *end, struct souk_bytes *v)
+{
+    const uint8_t *p = *at;
+    if (end - p < 2 || p[0] != 0xc4 || end - p - 2 < p[1]) return false;
+    *v = (struct souk_bytes){ p + 2, p[1] };
+    *at = p + 2 + p[1];
+    return true;
+}
+
 static inline void
 souk_get_u64(struct souk_reader *in, uint64_t *v)
 {

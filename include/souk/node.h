@@ -129,6 +129,8 @@ struct souk_stats {
     uint64_t requests, requests_refused, replies, steals, parks;
     /* Now: the journal's last position and the last durable one, actors in memory, messages waiting, bytes. */
     uint64_t position, durable, actors, mailbox_depth, memory_bytes, backlog_bytes;
+    /* Subscriptions (souk/topic.h) now; for them: events handed over and left out, groups read from the journal. */
+    uint64_t feeds, feed_events, feed_skipped, feed_reads;
 };
 /* A consistent enough sum over the workers. Any thread. */
 void souk_node_stats(const souk_node *node, struct souk_stats *out);

@@ -95,6 +95,14 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
     for (uint32_t i = 0; i < m->name.count; i++) p = souk_put_##type(p, &m->name.at[i]);
 #define SOUK_PUT_O_(number, type, name) p = m->has_##name ? souk_put_##type(p, &m->name) : souk_put_nil_(p);
 
+/* The fast way takes a body that is exactly as souk writes it, in registers; at the first surprise it gives up, and the
+ * slow one begins anew. */
+#define SOUK_FAST_F_(number, type, name) && souk_fast_##type(&p, end, &m->name)
+#define SOUK_FAST_L_(number, type, name, cap) && (m->name.at = NULL, m->name.count = 0, p < end) && *p++ == 0x90
+#define SOUK_FAST_O_(number, type, name)                                                            \
+    && p < end && (m->has_##name = *p != 0xc0, m->has_##name ? souk_fast_##type(&p, end, &m->name)  \
+                                                             : (p++, memset(&m->name, 0, sizeof m->name), true))
+
 #define SOUK_GET_F_(number, type, name) if (souk_get_required_(in, number)) souk_get_##type(in, &m->name);
 #define SOUK_GET_L_(number, type, name, cap)                                                        \
     if (souk_get_required_(in, number)) {                                                           \
@@ -199,10 +207,22 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
 #define SOUK_PUTTER_QUERY_(number, message, view, ...) SOUK_PUTTER_RECORD_(message, __VA_ARGS__)
 #define SOUK_PUTTER_EVENT_(number, message, ...) SOUK_PUTTER_RECORD_(message, __VA_ARGS__)
 
-#define SOUK_GETTER_RECORD_(record, ...)                                                            \
-    static inline SOUK_UNUSED bool souk_get_##record(struct souk_reader *in, void *v)                           \
+#define SOUK_FASTER_RECORD_(record, ...)                                                            \
+    static inline SOUK_UNUSED bool souk_fast_##record(const uint8_t **at, const uint8_t *end, struct record *m) \
     {                                                                                               \
-        struct record *m = v;                                                                       \
+        const uint8_t *p = *at;                                                                     \
+        bool fast = record##_fields < 16 && p < end && *p++ == (0x90 | (record##_fields & 15)) __VA_ARGS__; \
+        if (fast) *at = p;                                                                          \
+        (void)m;                                                                                    \
+        return fast;                                                                                \
+    }
+#define SOUK_FASTER_COMMAND_(number, message, access, ...) SOUK_FASTER_RECORD_(message, __VA_ARGS__)
+#define SOUK_FASTER_QUERY_(number, message, view, ...) SOUK_FASTER_RECORD_(message, __VA_ARGS__)
+#define SOUK_FASTER_EVENT_(number, message, ...) SOUK_FASTER_RECORD_(message, __VA_ARGS__)
+
+#define SOUK_GETTER_RECORD_(record, ...)                                                            \
+    static SOUK_UNUSED __attribute__((noinline)) bool souk_slow_##record(struct souk_reader *in, struct record *m) \
+    {                                                                                               \
         uint32_t outer = in->left;                                                                  \
         memset(m, 0, sizeof *m);                                                                    \
         in->left = souk_get_array_(in);                                                             \
@@ -210,6 +230,10 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
         while (in->left && !in->bad) souk_skip_(in), in->left--;                                    \
         in->left = outer;                                                                           \
         return !in->bad;                                                                            \
+    }                                                                                               \
+    static inline SOUK_UNUSED bool souk_get_##record(struct souk_reader *in, void *v)               \
+    {                                                                                               \
+        return (!in->bad && souk_fast_##record(&in->at, in->end, v)) || souk_slow_##record(in, v);  \
     }
 #define SOUK_GETTER_COMMAND_(number, message, access, ...) SOUK_GETTER_RECORD_(message, __VA_ARGS__)
 #define SOUK_GETTER_QUERY_(number, message, view, ...) SOUK_GETTER_RECORD_(message, __VA_ARGS__)
@@ -232,6 +256,8 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
           SOUK_SIZER_QUERY_, SOUK_SIZER_EVENT_, SOUK_SIZE_F_, SOUK_SIZE_L_, SOUK_SIZE_O_)           \
     TABLE(SOUK_PUTTER_RECORD_, SOUK_NOTHING_, SOUK_PUTTER_COMMAND_, SOUK_NOTHING_,                  \
           SOUK_PUTTER_QUERY_, SOUK_PUTTER_EVENT_, SOUK_PUT_F_, SOUK_PUT_L_, SOUK_PUT_O_)            \
+    TABLE(SOUK_FASTER_RECORD_, SOUK_NOTHING_, SOUK_FASTER_COMMAND_, SOUK_NOTHING_,                  \
+          SOUK_FASTER_QUERY_, SOUK_FASTER_EVENT_, SOUK_FAST_F_, SOUK_FAST_L_, SOUK_FAST_O_)         \
     TABLE(SOUK_GETTER_RECORD_, SOUK_NOTHING_, SOUK_GETTER_COMMAND_, SOUK_NOTHING_,                  \
           SOUK_GETTER_QUERY_, SOUK_GETTER_EVENT_, SOUK_GET_F_, SOUK_GET_L_, SOUK_GET_O_)            \
     extern const struct souk_kind actor##_kind

@@ -61,8 +61,9 @@ uint64_t souk_sim_now_ms(const souk_sim *sim);
 uint64_t souk_sim_draw(souk_sim *sim, uint64_t below);
 /* The worker whose thread port drivers run on, for souk_port_done(). Changes with each crash. */
 souk_worker *souk_sim_door(souk_sim *sim);
-/* What was counted: steps and crashes, and a hash of all that became durable, the same for the same seed. */
-struct souk_sim_counts { uint64_t steps, crashes, checkpoints, position, trace; };
+/* What was counted: steps and crashes, turns that failed (an assertion of a kind costs a turn, also here), and a hash
+ * of all that became durable, the same for the same seed. */
+struct souk_sim_counts { uint64_t steps, crashes, checkpoints, position, trace, faults; };
 struct souk_sim_counts souk_sim_counts(const souk_sim *sim);
 /* For the checker: the journal, the vault and the secret that keys are hashed with; and the store under them, for
  * faults. The first two change with each crash. */

@@ -12,6 +12,9 @@
     M(FORGET_SENDS, "R2", "what a batch did not consume itself is not recorded")                 \
     M(SKIP_DEDUP, "R3", "recovery delivers again what was consumed")                             \
     M(REPLY_EARLY, "R4", "answers leave before they are durable")                                \
+    M(KEEP_SPOILT, "R5", "a state is kept whose change failed half way")                          \
+    M(FORGET_ATTEMPTS, "R5", "it is not on record how often a message has been tried")           \
+    M(OVERTAKE, "R5", "an actor takes others while a message waits for its next attempt")        \
     M(SNAPSHOT_EARLY, "R6", "a snapshot is written before what it shows is durable")             \
     M(MARKER_LOW, "R7", "a checkpoint forgets what is outstanding")                              \
     M(TIMERS_FIRST, "R9", "timers run before recovery has delivered what was outstanding")       \

@@ -44,6 +44,7 @@ void
 souk_batch_begin(struct souk_batch *b, souk_heap *heap)
 {
     b->length = 0;
+    b->version = 1;
     memset(room_for(b, heap, SOUK_BATCH_HEADER), 0, SOUK_BATCH_HEADER);
     b->length = SOUK_BATCH_HEADER;
 }
@@ -123,6 +124,24 @@ souk_batch_closed(struct souk_batch *b, souk_heap *heap, uint32_t actor, uint32_
     advance(b, put_number(put_number(p, actor), number));
 }
 
+void
+souk_batch_attempt(struct souk_batch *b, souk_heap *heap, struct souk_id message, uint32_t number)
+{
+    uint8_t *p = room_for(b, heap, 32);
+    b->version = 2;
+    *p++ = SOUK_STEP_ATTEMPT;
+    advance(b, put_number(put_number(put_number(p, message.position), message.ordinal), number));
+}
+
+void
+souk_batch_dead(struct souk_batch *b, souk_heap *heap, uint32_t attempts)
+{
+    uint8_t *p = room_for(b, heap, 16);
+    b->version = 2;
+    *p++ = SOUK_STEP_DEAD;
+    advance(b, put_number(p, attempts));
+}
+
 static void
 store_little(uint8_t *p, uint64_t v, unsigned bytes)
 {
@@ -141,7 +160,7 @@ void
 souk_batch_seal(struct souk_batch *b, uint16_t worker, uint64_t position, uint64_t time_ms)
 {
     store_little(b->at + 16, b->length, 4);
-    store_little(b->at + 20, SOUK_BATCH_VERSION, 2);
+    store_little(b->at + 20, b->version, 2);
     store_little(b->at + 22, worker, 2);
     store_little(b->at + 24, position, 8);
     store_little(b->at + 32, time_ms, 8);
@@ -165,7 +184,8 @@ souk_batch_open(struct souk_batch_reader *r, struct souk_bytes bytes, const stru
     if (bytes.length < SOUK_BATCH_HEADER) return SOUK_ERR_CORRUPT;
     uint64_t size = load_little(at + 16, 4);
     if (size < SOUK_BATCH_HEADER || size > bytes.length) return SOUK_ERR_CORRUPT;
-    if (load_little(at + 20, 2) != SOUK_BATCH_VERSION) return SOUK_ERR_VERSION;
+    uint64_t version = load_little(at + 20, 2);
+    if (version < 1 || version > SOUK_BATCH_VERSION) return SOUK_ERR_VERSION;
     *r = (struct souk_batch_reader){
         .at = at + SOUK_BATCH_HEADER,
         .end = at + size,
@@ -276,6 +296,13 @@ souk_batch_next(struct souk_batch_reader *r, struct souk_step *step)
         break;
     case SOUK_STEP_CLOSED:
         ok = get_small(r, &step->actor) && get_small(r, &step->number);
+        break;
+    case SOUK_STEP_ATTEMPT: /* Position 0 is the batch's own. */
+        ok = get_number(r, &step->cause.position) && get_small(r, &step->cause.ordinal) && get_small(r, &step->number);
+        if (!step->cause.position) step->cause.position = r->position;
+        break;
+    case SOUK_STEP_DEAD:
+        ok = get_small(r, &step->number);
         break;
     case SOUK_STEP_END:
     default:

@@ -5,7 +5,7 @@
  *
  *     0  link      16  chain hash of the previous batch's link and all bytes of this one from `length` on
  *     16 length     4  of the whole batch
- *     20 version    2  SOUK_BATCH_VERSION
+ *     20 version    2  1, or SOUK_BATCH_VERSION when it has a step that version 1 lacks
  *     22 worker     2
  *     24 position   8
  *     32 time_ms    8  turn time at the start
@@ -15,22 +15,24 @@
  * id of a message from an earlier batch, or none) and when; the EVENTs up to the next step of another kind are its own.
  * SEND is a message that the batch did not consume itself; its id is (position, number of SENDs before it in the
  * batch). OPENED is an ask that was still without outcome at the end; CLOSED is the end of one that an earlier batch
- * OPENED. docs/journal.md has the same for whoever writes another reader. */
+ * OPENED. ATTEMPT says that a turn which took a message has failed, and for which time, and that the message is still
+ * outstanding; DEAD, that the message of the TURN before it has failed once too often, or had nobody who could take it.
+ * docs/journal.md has the same for whoever writes another reader. */
 #ifndef SOUK_CELL_BATCH_H
 #define SOUK_CELL_BATCH_H
 
 #include "base/hash.h"
 #include "mail/message.h"
 
-enum { SOUK_BATCH_VERSION = 1, SOUK_BATCH_HEADER = 40, SOUK_BATCH_MAX = 64 << 20 };
+enum { SOUK_BATCH_VERSION = 2, SOUK_BATCH_HEADER = 40, SOUK_BATCH_MAX = 64 << 20 };
 
 enum souk_step_class { SOUK_STEP_END, SOUK_STEP_ACTOR, SOUK_STEP_TURN, SOUK_STEP_EVENT, SOUK_STEP_SEND,
-                       SOUK_STEP_OPENED, SOUK_STEP_CLOSED };
+                       SOUK_STEP_OPENED, SOUK_STEP_CLOSED, SOUK_STEP_ATTEMPT, SOUK_STEP_DEAD };
 
 /* ---- Writing. ---- */
 
 /* A batch being written: bytes that grow. Belongs to one worker until it is handed to the journal. */
-struct souk_batch { uint8_t *at; size_t length, room; };
+struct souk_batch { uint8_t *at; size_t length, room; uint16_t version; };
 
 /* Makes the batch empty, with room for its header. */
 void souk_batch_begin(struct souk_batch *batch, souk_heap *heap);
@@ -43,6 +45,10 @@ void souk_batch_send(struct souk_batch *batch, souk_heap *heap, const struct sou
 void souk_batch_opened(struct souk_batch *batch, souk_heap *heap, uint32_t actor, uint32_t number, uint32_t reply,
                        uint64_t due_ms);
 void souk_batch_closed(struct souk_batch *batch, souk_heap *heap, uint32_t actor, uint32_t number);
+/* The turn that took a message has failed; a message of the batch under way has position 0. */
+void souk_batch_attempt(struct souk_batch *batch, souk_heap *heap, struct souk_id message, uint32_t number);
+/* The message of the turn before has been given up after so many attempts. */
+void souk_batch_dead(struct souk_batch *batch, souk_heap *heap, uint32_t attempts);
 /* Fills the header but for its link. */
 void souk_batch_seal(struct souk_batch *batch, uint16_t worker, uint64_t position, uint64_t time_ms);
 /* Fills the link, and returns it. */
@@ -56,11 +62,11 @@ struct souk_step {
     uint32_t kind;            /* ACTOR */
     souk_key key;
     uint32_t actor;           /* TURN, OPENED, CLOSED */
-    struct souk_id cause;     /* TURN: position 0 when it is none of an earlier batch. */
+    struct souk_id cause;     /* TURN: position 0 when it is none of an earlier batch. ATTEMPT: the message. */
     uint64_t time_ms;         /* TURN */
     uint32_t tag;             /* EVENT; OPENED: the reply's row. */
     struct souk_bytes body;   /* EVENT, SEND */
-    uint32_t number;          /* OPENED, CLOSED */
+    uint32_t number;          /* OPENED, CLOSED: of the ask. ATTEMPT, DEAD: how many attempts there were. */
     uint64_t due_ms;          /* OPENED */
     struct souk_message send; /* SEND: all of the envelope but `next`; its id is set. */
 };

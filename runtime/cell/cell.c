@@ -194,3 +194,16 @@ souk_snapshot_read(struct souk_cell *cell, struct souk_bytes snapshot, souk_heap
     struct souk_reader in = { .at = p, .end = at + snapshot.length };
     return souk_state_get(cell->kind, &in, cell->state) && in.at == in.end;
 }
+
+bool
+souk_snapshot_restore(struct souk_cell *cell, struct souk_bytes snapshot)
+{
+    const uint8_t *at = snapshot.at;
+    struct souk_snapshot_head head;
+    souk_state_clear(cell->kind, cell->state);
+    if (!souk_snapshot_peek(snapshot, &head) || head.position != cell->position) return false;
+    uint64_t asks = souk_load_be32_(at + 14);
+    if (asks * SNAPSHOT_ASK > snapshot.length - SNAPSHOT_HEAD) return false;
+    struct souk_reader in = { .at = at + SNAPSHOT_HEAD + asks * SNAPSHOT_ASK, .end = at + snapshot.length };
+    return souk_state_get(cell->kind, &in, cell->state) && in.at == in.end;
+}

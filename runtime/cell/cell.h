@@ -36,6 +36,8 @@ struct souk_cell {
     bool loading;      /* Its snapshot is on the way; messages wait. */
     bool changed;      /* Since its waiting queries were last answered. */
     bool broken;       /* Its snapshot or events cannot be read: everything to it is dead. */
+    bool parked;       /* A turn failed; messages wait until the next attempt. */
+    bool rebuilding;   /* Loading, because a turn failed while it changed the state. */
     _Alignas(16) uint8_t state[];
 };
 
@@ -85,6 +87,9 @@ void souk_snapshot_write(const struct souk_cell *cell, uint8_t *snapshot, size_t
 /* What can be told without decoding the state. */
 struct souk_snapshot_head { uint64_t position; bool has_asks; };
 bool souk_snapshot_peek(struct souk_bytes snapshot, struct souk_snapshot_head *head);
+/* Replaces the state of a live cell by that of a snapshot, and nothing else. False when it is damaged, or not of the
+ * cell's own position. */
+bool souk_snapshot_restore(struct souk_cell *cell, struct souk_bytes snapshot);
 /* Fills a new cell. False when it is damaged. */
 bool souk_snapshot_read(struct souk_cell *cell, struct souk_bytes snapshot, souk_heap *heap);
 

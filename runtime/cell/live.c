@@ -107,11 +107,11 @@ souk_live_reset(struct souk_live *live, souk_heap *heap)
 
 /* ---- The queue. ---- */
 
-/* Answers, and what the runtime or the actor itself sends, always fit. */
+/* Answers, and what the runtime or the actor itself sends, always fit. So do events: there are few at a time. */
 static bool
 always_fits(const struct souk_message *m)
 {
-    return m->class == SOUK_OUTCOME || m->class == SOUK_SIGNAL || m->class == SOUK_WAKE;
+    return m->class == SOUK_OUTCOME || m->class == SOUK_SIGNAL || m->class == SOUK_WAKE || m->class == SOUK_NEWS;
 }
 
 /* What may go to make room. Not the command that begins a life, either. */
@@ -255,47 +255,71 @@ souk_live_unstash(struct souk_live *live)
     souk_live_push_front(live, &live->extra->stash);
 }
 
-/* ---- What is under way: open addressing with linear probing, by number. Numbers count up, so they rarely collide.
- * ---- */
+/* ---- What is under way: Robin Hood hashing (Celis, 1986) by number, with backward shifts. Numbers count up, so nearly
+ * all stand in their own place, and finding, adding and removing one looks at one or two. ---- */
+
+/* How far from its own place an entry stands. */
+static uint32_t
+distance(const struct souk_extra *x, uint32_t i)
+{
+    return (i - x->open[i].number) & (x->open_room - 1);
+}
 
 struct souk_open *
-souk_open_find(const struct souk_live *live, uint32_t number)
+souk_open_search_(const struct souk_live *live, uint32_t number)
 {
     const struct souk_extra *x = live->extra;
-    if (!x || !x->open_room || !number) return NULL;
     uint32_t mask = x->open_room - 1;
-    for (uint32_t i = number & mask; x->open[i].number; i = (i + 1) & mask)
+    for (uint32_t i = number & mask, far = 0; x->open[i].number; i = (i + 1) & mask, far++) {
         if (x->open[i].number == number) return &x->open[i];
+        if (distance(x, i) < far) return NULL;
+    }
     return NULL;
 }
 
+/* Puts an entry in its place, or as near as it can be: who stands nearer to his own makes room. Returns where it is. */
 static struct souk_open *
-open_place(struct souk_extra *x, uint32_t number)
+open_place(struct souk_extra *x, struct souk_open entry)
 {
-    uint32_t mask = x->open_room - 1, i = number & mask;
-    while (x->open[i].number) i = (i + 1) & mask;
-    return &x->open[i];
+    struct souk_open *placed = NULL;
+    uint32_t mask = x->open_room - 1;
+    for (uint32_t i = entry.number & mask, far = 0;; i = (i + 1) & mask, far++) {
+        if (!x->open[i].number) {
+            x->open[i] = entry;
+            return placed ? placed : &x->open[i];
+        }
+        uint32_t other = distance(x, i);
+        if (other >= far) continue;
+        struct souk_open moved = x->open[i];
+        x->open[i] = entry;
+        if (!placed) placed = &x->open[i];
+        entry = moved;
+        far = other;
+    }
 }
 
 struct souk_open *
 souk_open_add(struct souk_live *live, souk_heap *heap, enum souk_open_class class)
 {
     struct souk_extra *x = souk_live_extra(live, heap);
-    if (2 * x->open_count >= x->open_room) {
+    if (4 * x->open_count >= x->open_room) { /* So sparse that numbers far apart seldom meet. */
         struct souk_open *old = x->open;
         uint32_t old_room = x->open_room;
-        x->open_room = old_room ? 2 * old_room : 4;
+        x->open_room = old_room ? 2 * old_room : 8;
         x->open = souk_heap_zalloc(heap, x->open_room * sizeof *x->open);
         for (uint32_t i = 0; i < old_room; i++)
-            if (old[i].number) *open_place(x, old[i].number) = old[i];
+            if (old[i].number) (void)open_place(x, old[i]);
         souk_heap_free(heap, old, old_room * sizeof *old);
     }
     do live->asked++;
     while (!live->asked || souk_open_find(live, live->asked)); /* After 2^32 numbers it begins again. */
-    struct souk_open *open = open_place(x, live->asked);
-    *open = (struct souk_open){ .number = live->asked, .class = class };
     x->open_count++;
-    return open;
+    struct souk_open *own = &x->open[live->asked & (x->open_room - 1)];
+    if (!own->number) {
+        *own = (struct souk_open){ .number = live->asked, .class = (uint8_t)class };
+        return own;
+    }
+    return open_place(x, (struct souk_open){ .number = live->asked, .class = (uint8_t)class });
 }
 
 void
@@ -304,16 +328,11 @@ souk_open_remove(struct souk_live *live, uint32_t number)
     struct souk_open *open = souk_open_find(live, number);
     if (!open) return;
     struct souk_extra *x = live->extra;
-    uint32_t mask = x->open_room - 1, hole = (uint32_t)(open - x->open);
+    uint32_t mask = x->open_room - 1, hole = (uint32_t)(open - x->open), next = (hole + 1) & mask;
+    for (; x->open[next].number && distance(x, next); hole = next, next = (next + 1) & mask)
+        x->open[hole] = x->open[next];
     x->open[hole].number = 0;
     x->open_count--;
-    for (uint32_t next = (hole + 1) & mask; x->open[next].number; next = (next + 1) & mask) {
-        uint32_t wanted = x->open[next].number & mask;
-        if (((next - wanted) & mask) < ((next - hole) & mask)) continue;
-        x->open[hole] = x->open[next];
-        x->open[next].number = 0;
-        hole = next;
-    }
 }
 
 struct souk_gathering *

@@ -42,15 +42,18 @@ struct souk_alarm {
 
 /* What is under way for an actor, by the number that its verb returned. */
 enum souk_open_class { SOUK_OPEN_ASK = 1, SOUK_OPEN_AMONG, SOUK_OPEN_GATHER, SOUK_OPEN_WAKE, SOUK_OPEN_EVERY,
-                       SOUK_OPEN_MONITOR };
+                       SOUK_OPEN_MONITOR, SOUK_OPEN_TOPIC };
 struct souk_open {
     uint32_t number;  /* 0: a free place. */
     uint32_t reply;   /* The row that handles it. */
-    uint32_t group;   /* Of one among many: the gathering's number. */
-    uint32_t index;   /* ... and its place there. */
-    souk_ref to;      /* Whom it asked or watches. */
-    struct souk_alarm *alarm;
-    enum souk_open_class class;
+    souk_ref to;      /* Whom it asked or watches. Of a subscription: its id is to.key.high. */
+    uint64_t due_ms;  /* Of an ask or a gathering. Its alarm is set when the slice that began it closes: most are */
+    union {           /* answered by then. */
+        struct souk_alarm *alarm;
+        struct souk_feed *feed;            /* Of a subscription. */
+        struct { uint32_t group, index; }; /* Of one among many: the gathering's number, and its place there. */
+    };
+    uint8_t class;    /* enum souk_open_class */
     bool pending;     /* Of a period: its last tick is not handled yet. */
 };
 
@@ -95,12 +98,13 @@ struct souk_live {
         struct { const struct souk_kind *kind; souk_key key; };
     };
     struct souk_message *head, *tail; /* Its queue. */
-    struct souk_live *ready;   /* The next in the list of those that have something to do. */
+    struct souk_live *after, *before; /* In the list of those that have something to do. */
     struct souk_extra *extra;
     uint32_t depth;            /* Of its queue. */
     uint32_t calm;             /* Below this depth its policy has nothing to say; less what it has stashed. */
     uint32_t asked;            /* The last number that a verb returned. */
-    bool queued : 1;           /* It stands in that list. */
+    bool queued : 1;           /* It stands in a list. */
+    bool awaited : 1;          /* ... of those that somebody waits for, or it is having its turns. */
     bool paused : 1;           /* It failed, and waits to be restarted. */
     bool crowded : 1;          /* Lanes are counted. */
     bool traced : 1;
@@ -113,10 +117,20 @@ struct souk_lives { struct souk_live *head, *tail; };
 static inline void
 souk_lives_push(struct souk_lives *lives, struct souk_live *live)
 {
-    live->ready = NULL;
-    if (lives->tail) lives->tail->ready = live;
+    live->after = NULL;
+    live->before = lives->tail;
+    if (lives->tail) lives->tail->after = live;
     else lives->head = live;
     lives->tail = live;
+}
+
+static inline void
+souk_lives_remove(struct souk_lives *lives, struct souk_live *live)
+{
+    if (live->before) live->before->after = live->after;
+    else lives->head = live->after;
+    if (live->after) live->after->before = live->before;
+    else lives->tail = live->before;
 }
 
 static inline struct souk_live *
@@ -124,8 +138,9 @@ souk_lives_pop(struct souk_lives *lives)
 {
     struct souk_live *live = lives->head;
     if (!live) return NULL;
-    lives->head = live->ready;
-    if (!lives->head) lives->tail = NULL;
+    lives->head = live->after;
+    if (lives->head) lives->head->before = NULL;
+    else lives->tail = NULL;
     return live;
 }
 
@@ -216,7 +231,15 @@ void souk_live_push_front(struct souk_live *live, struct souk_fifo *chain);
 /* ---- What is under way for it. ---- */
 
 /* The entry of a number, or NULL. Good until the next one is added or removed. */
-struct souk_open *souk_open_find(const struct souk_live *live, uint32_t number);
+struct souk_open *souk_open_search_(const struct souk_live *live, uint32_t number);
+static inline struct souk_open *
+souk_open_find(const struct souk_live *live, uint32_t number)
+{
+    const struct souk_extra *x = live->extra;
+    if (!x || !x->open_room || !number) return NULL;
+    struct souk_open *own = &x->open[number & (x->open_room - 1)];
+    return own->number == number ? own : own->number ? souk_open_search_(live, number) : NULL;
+}
 /* A new entry under the actor's next number. */
 struct souk_open *souk_open_add(struct souk_live *live, souk_heap *heap, enum souk_open_class class);
 void souk_open_remove(struct souk_live *live, uint32_t number);

@@ -42,9 +42,10 @@ tell_down(souk_turn *turn, souk_ref to, uint32_t number, souk_ref who, uint32_t 
 void
 souk_open_call_off(struct souk_slice *slice, struct souk_open *open)
 {
-    if (!open->alarm) return;
-    slice->disarm(slice->self, open->alarm);
-    open->alarm = NULL;
+    if (open->class == SOUK_OPEN_TOPIC && open->feed) slice->unsubscribe(slice->self, open->feed);
+    else if (open->class != SOUK_OPEN_AMONG && open->alarm) slice->disarm(slice->self, open->alarm);
+    else return;
+    open->alarm = NULL; /* Or its feed, which lies in the same place. */
 }
 
 void
@@ -186,16 +187,6 @@ gather(struct souk_live *live, const struct souk_open *open, struct souk_message
     return ++g->answered == g->asked;
 }
 
-static souk_verdict
-speak(struct souk_slice *slice, struct souk_live *live, uint32_t tag, struct souk_reader *in,
-      const struct souk_outcome *outcome)
-{
-    slice->catch.armed = true;
-    souk_verdict verdict = live->kind->handle(live->state, tag, in, outcome, &slice->turn);
-    slice->catch.armed = false;
-    return verdict;
-}
-
 /* An outcome: its ask is over, then its handler speaks. */
 static souk_verdict
 take_outcome(struct souk_slice *slice, struct souk_live *live, struct souk_message *m)
@@ -226,7 +217,7 @@ take_outcome(struct souk_slice *slice, struct souk_live *live, struct souk_messa
     souk_open_remove(live, outcome.ask);
     turn->asked_mark = live->asked;
     if (outcome.ending == SOUK_LATE) slice->counts.late++;
-    return speak(slice, live, reply, &in, &outcome);
+    return souk_live_speak(slice, live, reply, &in, &outcome);
 }
 
 /* The end of a linked actor. */
@@ -240,7 +231,7 @@ take_down(struct souk_slice *slice, struct souk_live *live, const struct souk_me
     if (live->extra->trap) {
         struct souk_outcome outcome = { .ending = SOUK_DOWN, .refusal = m->refusal, .who = who };
         struct souk_reader in = { .scratch = &slice->scratch };
-        return speak(slice, live, live->extra->trap, &in, &outcome);
+        return souk_live_speak(slice, live, live->extra->trap, &in, &outcome);
     }
     turn->ends = m->refusal != SOUK_END_NORMAL;
     turn->reason = m->refusal;
@@ -287,14 +278,15 @@ note_wake(struct souk_live *live, const struct souk_message *m)
     return true;
 }
 
-static souk_verdict __attribute__((noinline))
+static souk_verdict
 take_message(struct souk_slice *slice, struct souk_live *live, struct souk_message *m)
 {
     if (m->class == SOUK_OUTCOME) return take_outcome(slice, live, m);
     if (m->class == SOUK_SIGNAL) return take_signal(slice, live, m);
     if (m->class == SOUK_WAKE && !note_wake(live, m)) return SOUK_ACCEPT;
+    if (m->class == SOUK_NEWS && !souk_live_topic(live, m)) return SOUK_ACCEPT; /* Unsubscribed meanwhile. */
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
-    if (!m->is_query) return speak(slice, live, m->tag, &in, NULL);
+    if (!m->is_query) return souk_live_speak(slice, live, m->tag, &in, NULL);
     slice->catch.armed = true;
     souk_verdict verdict = live->kind->answer(live->state, m->tag, &in, &slice->turn);
     slice->catch.armed = false;
@@ -330,66 +322,50 @@ souk_live_end_gathered(souk_turn *turn)
     turn->gathered = false;
 }
 
-/* After the handler: answers, and what becomes of the message. */
-static void __attribute__((noinline))
-settle(souk_turn *turn, struct souk_live *live, struct souk_message *m, souk_verdict verdict)
+enum souk_live_next
+souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_message *m, souk_verdict verdict)
 {
-    struct souk_slice *slice = turn->slice;
+    souk_turn *turn = &slice->turn;
+    enum souk_live_next next = turn->ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
+    if (verdict == SOUK_FAILED) return SOUK_LIVE_FAILS;
     bool gathered = turn->gathered;
-    if (gathered && !turn->gathering) return; /* Others are still missing. */
+    if (gathered && !turn->gathering) return next; /* Others are still missing. */
     bool stands = turn->kept || verdict == SOUK_ACCEPT || verdict == SOUK_LATER || verdict == SOUK_WAIT;
     if (stands && live->extra && live->extra->gatherings) end_empty(turn, live);
     if (turn->kept) {
         souk_live_stash(live, slice->heap, m);
-        return;
+        return next;
     }
     if (verdict == SOUK_WAIT && m->is_query && m->due_ms > slice->now_ms) {
         wait_for_change(slice, live, m);
-        return;
+        return next;
     }
     if (verdict == SOUK_ACCEPT) {
-        if (m->class != SOUK_TELL && !turn->passed_on) souk_turn_answer(turn, m, SOUK_DONE, SOUK_ACCEPT);
+        if (!turn->passed_on) souk_turn_answer(turn, m, SOUK_DONE, SOUK_ACCEPT);
     } else if (!stands) {
         souk_live_undo(turn);
+        next = SOUK_LIVE_GOES_ON;
         slice->counts.refusals++;
         if (verdict == SOUK_MALFORMED || verdict == SOUK_UNKNOWN) slice->counts.malformed++;
         souk_turn_answer(turn, m, SOUK_REFUSED, verdict);
     }
     /* What it has changed may be what a query waits for. */
     if (!m->is_query && live->extra && live->extra->waiting.head) souk_live_push_front(live, &live->extra->waiting);
+    if (m->class == SOUK_NEWS) souk_live_handled(slice, live, m);
     souk_live_end_gathered(turn);
     if (!gathered && !keep_start(slice, live, m)) souk_message_free(slice->heap, m);
+    return next;
 }
 
 enum souk_live_next
 souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_message *m)
 {
-    souk_turn *turn = &slice->turn;
-    turn->message = m;
-    turn->asked_mark = live->asked;
-    turn->answer = (struct souk_bytes){ NULL, 0 };
-    turn->passed_on = turn->kept = turn->gathered = turn->ends = false;
-    slice->scratch.at = slice->scratch_memory;
-    if (m->time_ms > slice->now_ms) slice->now_ms = m->time_ms;
-    if (m->dep > slice->dep) slice->dep = m->dep;
-    slice->counts.turns++;
+    souk_live_begin(slice, live, m);
     if (m->due_ms && m->due_ms < slice->now_ms && (m->class == SOUK_ASK || m->class == SOUK_REQUEST)) {
         slice->counts.expired++; /* Its asker has given up; no work is done for him any more. */
-        souk_turn_answer(turn, m, SOUK_LATE, 0);
+        souk_turn_answer(&slice->turn, m, SOUK_LATE, 0);
         souk_message_free(slice->heap, m);
         return SOUK_LIVE_GOES_ON;
     }
-    if (m->class == SOUK_TELL) { /* Most are that, and most of these need nothing more. */
-        struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
-        souk_verdict verdict = speak(slice, live, m->tag, &in, NULL);
-        if (verdict == SOUK_FAILED) return SOUK_LIVE_FAILS;
-        bool plain = verdict == SOUK_ACCEPT && !m->spawns && !turn->kept && !live->extra;
-        if (plain) souk_message_free(slice->heap, m);
-        else settle(turn, live, m, verdict);
-    } else {
-        souk_verdict verdict = take_message(slice, live, m);
-        if (verdict == SOUK_FAILED) return SOUK_LIVE_FAILS;
-        settle(turn, live, m, verdict);
-    }
-    return turn->ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
+    return souk_live_settle(slice, live, m, take_message(slice, live, m));
 }

@@ -10,17 +10,20 @@ from(const struct souk_live *live, uint32_t number)
     return (souk_asker){ live->key, live->kind->number, number };
 }
 
-souk_asker
+uint32_t
 souk_live_ask(souk_turn *turn, enum souk_open_class class, souk_ref to, uint32_t reply, uint64_t due_ms)
 {
     struct souk_slice *slice = turn->slice;
     struct souk_open *open = souk_open_add(turn->live, slice->heap, class);
     open->to = to;
     open->reply = reply;
-    if (class == SOUK_OPEN_ASK || class == SOUK_OPEN_GATHER)
-        open->alarm = slice->arm(slice->self, souk_live_ref(turn->live), open->number, due_ms);
+    open->due_ms = due_ms;
+    if (class == SOUK_OPEN_ASK || class == SOUK_OPEN_GATHER) {
+        SOUK_ROOM_FOR_ONE(slice, asking);
+        slice->asking[slice->asking_count++] = (struct souk_asking){ souk_live_ref(turn->live), open->number };
+    }
     slice->counts.asks += class == SOUK_OPEN_ASK || class == SOUK_OPEN_AMONG;
-    return from(turn->live, open->number);
+    return open->number;
 }
 
 struct souk_spawned_
@@ -67,9 +70,9 @@ uint32_t
 souk_monitor_(souk_turn *turn, souk_ref actor, uint32_t reply)
 {
     souk_assert(turn->live);
-    souk_asker watcher = souk_live_ask(turn, SOUK_OPEN_MONITOR, actor, reply, 0);
-    souk_live_signal(turn, actor, SOUK_SIGNAL_MONITOR, watcher, 0);
-    return watcher.number;
+    uint32_t number = souk_live_ask(turn, SOUK_OPEN_MONITOR, actor, reply, 0);
+    souk_live_signal(turn, actor, SOUK_SIGNAL_MONITOR, from(turn->live, number), 0);
+    return number;
 }
 
 void
@@ -117,8 +120,7 @@ souk_every_(souk_turn *turn, uint64_t period_ms, const struct souk_row *row, siz
     struct souk_message *m = souk_turn_send(turn, SOUK_WAKE, souk_self(turn), row->tag, length);
     m->due_ms = turn->slice->now_ms + period_ms;
     m->refusal = (uint32_t)period_ms;
-    m->asker = souk_live_ask(turn, SOUK_OPEN_EVERY, m->to, 0, 0);
-    *number = m->asker.number;
+    m->asker.number = *number = souk_live_ask(turn, SOUK_OPEN_EVERY, m->to, 0, 0);
     return m->body;
 }
 
@@ -159,7 +161,7 @@ souk_gather_(souk_turn *turn, uint32_t reply, uint32_t within_ms)
     if (asked_ms && asked_ms < due_ms) due_ms = asked_ms;
     struct souk_gathering *g = souk_heap_zalloc(turn->slice->heap, sizeof *g);
     g->due_ms = due_ms;
-    g->number = g->last = souk_live_ask(turn, SOUK_OPEN_GATHER, souk_self(turn), reply, due_ms).number;
+    g->number = g->last = souk_live_ask(turn, SOUK_OPEN_GATHER, souk_self(turn), reply, due_ms);
     g->next = live->extra->gatherings;
     live->extra->gatherings = g;
     return g->number;
@@ -180,7 +182,7 @@ souk_ask_among_(souk_turn *turn, uint32_t number, souk_ref to, const struct souk
     }
     struct souk_message *m = souk_turn_send(turn, SOUK_ASK, to, row->tag, length);
     m->due_ms = g->due_ms;
-    m->asker = souk_live_ask(turn, SOUK_OPEN_AMONG, to, 0, 0);
+    m->asker = from(live, souk_live_ask(turn, SOUK_OPEN_AMONG, to, 0, 0));
     struct souk_open *open = souk_open_find(live, m->asker.number);
     open->group = number;
     open->index = g->asked;
@@ -202,6 +204,59 @@ souk_gathered(const souk_turn *turn, uint32_t i, struct souk_outcome *out)
     out->refusal = m->refusal;
     out->body = (struct souk_bytes){ m->body, m->length };
     return true;
+}
+
+/* ---- Subscriptions (souk/topic.h). ---- */
+
+struct souk_open *
+souk_live_topic(const struct souk_live *live, const struct souk_message *m)
+{
+    struct souk_open *open = souk_open_find(live, m->asker.number);
+    return open && open->class == SOUK_OPEN_TOPIC && open->to.key.high == m->asker.key.high ? open : NULL;
+}
+
+void
+souk_live_handled(struct souk_slice *slice, struct souk_live *live, const struct souk_message *m)
+{
+    const struct souk_open *open = souk_live_topic(live, m);
+    if (open) slice->handled(slice->self, open->feed, m->dep);
+}
+
+uint32_t
+souk_subscribe_(souk_turn *turn, const struct souk_row *command, const struct souk_topic *topic)
+{
+    struct souk_slice *slice = turn->slice;
+    souk_assert(turn->live && command->class == SOUK_COMMAND && command->kind == turn->live->kind->number);
+    uint32_t number = souk_live_ask(turn, SOUK_OPEN_TOPIC, (souk_ref){ 0, { 0, 0 } }, 0, 0);
+    struct souk_open *open = souk_open_find(turn->live, number);
+    open->feed = slice->subscribe(slice->self, topic, from(turn->live, number), command->tag, &open->to.key.high);
+    return number;
+}
+
+void
+souk_unsubscribe(souk_turn *turn, uint32_t number)
+{
+    const struct souk_open *open = souk_open_find(turn->live, number);
+    if (open && open->class == SOUK_OPEN_TOPIC) souk_cancel(turn, number);
+}
+
+struct souk_lag
+souk_lag(const souk_turn *turn, uint32_t number)
+{
+    souk_assert(turn->live);
+    const struct souk_open *open = souk_open_find(turn->live, number);
+    if (!open || open->class != SOUK_OPEN_TOPIC) return (struct souk_lag){ 0, 0 };
+    return turn->slice->lag(turn->slice->self, open->feed);
+}
+
+bool
+souk_event_read_(souk_turn *turn, uint32_t kind, uint32_t tag, struct souk_bytes body, const struct souk_row *event,
+                 void *out)
+{
+    if (kind != event->kind || tag != event->tag) return false;
+    const uint8_t *at = body.at;
+    struct souk_reader in = { .at = at, .end = at + body.length, .scratch = &turn->slice->scratch };
+    return event->layout->get(&in, out);
 }
 
 uint32_t

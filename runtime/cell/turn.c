@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-
 uint32_t
 souk_slice_actor(struct souk_slice *slice, struct souk_cell *cell)
 {
@@ -53,6 +52,17 @@ undo(souk_turn *turn)
     cell->asked = turn->asked_mark;
 }
 
+void
+souk_turn_undo(souk_turn *turn)
+{
+    struct souk_slice *slice = turn->slice;
+    undo(turn);
+    slice->batch.length = turn->began;
+    while (slice->cells_count > turn->cells_mark) slice->cells[--slice->cells_count]->stamp = 0;
+    if (turn->closed.number) souk_cell_ask_add(turn->cell, slice->heap, turn->closed);
+    turn->closed.number = 0;
+}
+
 /* Applies what the turn emitted, from the bytes that will be journalled. */
 static void
 apply(souk_turn *turn)
@@ -60,14 +70,20 @@ apply(souk_turn *turn)
     struct souk_slice *slice = turn->slice;
     struct souk_cell *cell = turn->cell;
     const uint8_t *batch = slice->batch.at;
+    turn->changes = true;
     struct souk_batch_reader r = { .at = batch + turn->events_mark, .end = batch + slice->batch.length };
     for (uint32_t i = 0; i < turn->events; i++) {
         struct souk_step step;
         souk_err err = souk_batch_next(&r, &step);
         souk_assert(!err && step.class == SOUK_STEP_EVENT);
-        souk_assert(souk_turn_replay(cell, &slice->scratch, step.tag, step.body));
+        slice->catch.armed = true;
+        bool applied = souk_turn_replay(cell, &slice->scratch, step.tag, step.body);
+        souk_assert(applied);
+        slice->catch.armed = false;
     }
+    slice->catch.armed = true;
     cell->kind->check(cell->state);
+    slice->catch.armed = false;
     cell->changed = true;
     slice->counts.events += turn->events;
 }
@@ -80,6 +96,23 @@ souk_turn_replay(struct souk_cell *cell, struct souk_scratch *scratch, uint32_t 
     struct souk_reader in = { .at = at, .end = at + body.length, .scratch = scratch };
     bool applied = cell->kind->apply(cell->state, tag, &in);
     *scratch = before;
+    return applied;
+}
+
+bool
+souk_turn_replay_caught(struct souk_cell *cell, struct souk_scratch *scratch, uint32_t tag, struct souk_bytes body,
+                        struct souk_catch *catch)
+{
+    souk_panic_catch(catch);
+    bool applied = false;
+    if (!_setjmp(catch->jump)) {
+        catch->armed = true;
+        applied = souk_turn_replay(cell, scratch, tag, body);
+        catch->armed = false;
+    } else {
+        applied = false;
+    }
+    souk_panic_catch(NULL);
     return applied;
 }
 
@@ -111,6 +144,27 @@ souk_turn_answer(souk_turn *turn, const struct souk_message *m, enum souk_ending
     if (outcome->in_batch) outcome->asks = m->in_batch ? m->asks : NULL;
 }
 
+/* The ask whose outcome is in hand is over. The row that handles it; 0 when it was over before. One that comes out of
+ * the dead letters says itself who handles it. */
+static uint32_t
+close_ask(souk_turn *turn)
+{
+    const struct souk_message *m = turn->message;
+    struct souk_slice *slice = turn->slice;
+    struct souk_cell *cell = turn->cell;
+    struct souk_open_ask *ask = souk_cell_ask(cell, m->asker.number);
+    if (!ask) return m->tag;
+    turn->closed = *ask;
+    if (ask->durable) {
+        uint32_t actor = souk_slice_actor(slice, cell);
+        souk_batch_closed(&slice->batch, slice->heap, actor, ask->number);
+    }
+    souk_cell_ask_remove(cell, ask);
+    turn->mark = slice->batch.length; /* That it is closed stands, whatever decide says. */
+    turn->asks_mark = cell->asks_count;
+    return turn->closed.reply;
+}
+
 /* Lets decide speak. For an outcome: only if it is the first of its ask. */
 static souk_verdict
 decide(souk_turn *turn)
@@ -119,37 +173,35 @@ decide(souk_turn *turn)
     struct souk_slice *slice = turn->slice;
     struct souk_cell *cell = turn->cell;
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
-    if (m->class != SOUK_OUTCOME) return cell->kind->decide(cell->state, m->tag, &in, NULL, turn);
-
-    struct souk_open_ask *ask = souk_cell_ask(cell, m->asker.number);
-    if (!ask) return SOUK_ACCEPT; /* It had its outcome before: too late. */
-    uint32_t reply = ask->reply;
-    if (ask->durable) {
-        uint32_t actor = souk_slice_actor(slice, cell);
-        souk_batch_closed(&slice->batch, slice->heap, actor, ask->number);
-    }
-    souk_cell_ask_remove(cell, ask);
-    turn->mark = slice->batch.length; /* That it is closed stands, whatever decide says. */
-    turn->asks_mark = cell->asks_count;
-    if (m->ending == SOUK_LATE) slice->counts.late++;
     struct souk_outcome outcome = { .ask = m->asker.number, .ending = (enum souk_ending)m->ending,
                                     .refusal = m->refusal, .body = { m->body, m->length } };
-    return cell->kind->decide(cell->state, reply, &in, &outcome, turn);
+    bool answers = m->class == SOUK_OUTCOME;
+    uint32_t tag = answers ? close_ask(turn) : m->tag;
+    if (answers && !tag) return SOUK_ACCEPT; /* It had its outcome before: too late. */
+    if (answers && m->ending == SOUK_LATE) slice->counts.late++;
+    slice->catch.armed = true;
+    souk_verdict verdict = cell->kind->decide(cell->state, tag, &in, answers ? &outcome : NULL, turn);
+    slice->catch.armed = false;
+    return verdict;
 }
 
-static void
+static bool
 run_query(souk_turn *turn, struct souk_message *m)
 {
     struct souk_slice *slice = turn->slice;
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
+    slice->catch.armed = true;
     souk_verdict verdict = turn->cell->kind->answer(turn->cell->state, m->tag, &in, turn);
+    slice->catch.armed = false;
+    if (verdict == SOUK_FAILED) return false;
     if (verdict == SOUK_WAIT) {
         if (m->due_ms > slice->now_ms) souk_fifo_push(&turn->cell->waiting, m);
         else souk_message_free(slice->heap, m); /* Its asker has been told LATE by his own clock. */
-        return;
+        return true;
     }
     souk_turn_answer(turn, m, verdict == SOUK_ACCEPT ? SOUK_DONE : SOUK_REFUSED, verdict);
     souk_message_free(slice->heap, m);
+    return true;
 }
 
 /* The message is consumed: it survives no batch, and if an earlier batch sent it, this one says that it is done. */
@@ -180,6 +232,7 @@ begin(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *m)
     slice->turn = (struct souk_turn){
         .slice = slice, .cell = cell, .message = m, .mark = slice->batch.length, .sends_mark = slice->sends_count,
         .opened_mark = slice->opened_count, .asks_mark = cell->asks_count, .asked_mark = cell->asked,
+        .began = slice->batch.length, .cells_mark = slice->cells_count,
     };
     slice->scratch = (struct souk_scratch){ slice->scratch_memory, slice->scratch_memory + SOUK_SCRATCH_BYTES };
     if (m->time_ms > slice->now_ms) slice->now_ms = m->time_ms;
@@ -197,17 +250,15 @@ route(souk_turn *turn, uint32_t last)
     }
 }
 
-void
+bool
 souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *m)
 {
     souk_turn *turn = &slice->turn;
     begin(slice, cell, m);
     slice->counts.turns++;
-    if (m->is_query) {
-        run_query(turn, m);
-        return;
-    }
+    if (m->is_query) return run_query(turn, m);
     souk_verdict verdict = decide(turn);
+    if (verdict == SOUK_FAILED) return false;
     if (verdict == SOUK_ACCEPT || verdict == SOUK_LATER) {
         if (turn->events) apply(turn);
         if (verdict == SOUK_ACCEPT && !turn->passed_on) souk_turn_answer(turn, m, SOUK_DONE, SOUK_ACCEPT);
@@ -220,6 +271,7 @@ souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_mess
     uint32_t last = slice->sends_count;
     consume(turn, m);
     route(turn, last);
+    return true;
 }
 
 void
@@ -229,6 +281,30 @@ souk_turn_refuse(struct souk_slice *slice, struct souk_cell *cell, struct souk_m
     souk_turn *turn = &slice->turn;
     begin(slice, cell, m);
     souk_turn_answer(turn, m, ending, refusal);
+    uint32_t last = slice->sends_count;
+    consume(turn, m);
+    route(turn, last);
+}
+
+void
+souk_turn_bury(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *m, souk_ref letter,
+               const struct souk_row *row, void (*fill)(const struct souk_message *message, void *body), void *body)
+{
+    souk_turn *turn = &slice->turn;
+    begin(slice, cell, m);
+    if (m->class == SOUK_OUTCOME) {
+        m->tag = close_ask(turn); /* So that it can be taken out of the dead letters, after its ask is closed. */
+        if (!m->tag) { /* It was over before. */
+            consume(turn, m);
+            return;
+        }
+    }
+    souk_turn_answer(turn, m, SOUK_DEAD, 0);
+    fill(m, body);
+    struct souk_message *told = souk_turn_send(turn, SOUK_TELL, letter, row->tag, row->layout->encoded(body));
+    souk_assert(row->layout->put(told->body, body) == told->body + told->length);
+    souk_turn_record(turn);
+    souk_batch_dead(&slice->batch, slice->heap, m->attempts);
     uint32_t last = slice->sends_count;
     consume(turn, m);
     route(turn, last);

@@ -10,6 +10,7 @@
 #include "cell/batch.h"
 #include "base/panic.h"
 #include "cell/live.h"
+#include <souk/topic.h>
 #include <souk/volatile.h>
 
 struct souk_live;
@@ -24,6 +25,10 @@ struct souk_turn {
     uint32_t asked_mark;         /* The number of the actor's last ask before the turn. */
     bool passed_on;              /* By souk_forward: somebody else answers. */
     /* Of an event-sourced actor: */
+    bool changes;                /* It is being applied: if it fails, the state must be rebuilt. */
+    struct souk_open_ask closed; /* The ask whose outcome it took; number 0: none. */
+    size_t began;                /* The batch's length and dictionary before all of it. */
+    uint32_t cells_mark;
     bool recorded;               /* The batch has its TURN. */
     bool new_entry;              /* This turn put the cell into the dictionary. */
     uint32_t events;             /* How many it emitted. */
@@ -60,6 +65,8 @@ struct souk_slice {
     uint32_t sends_count, sends_room;
     struct souk_opened { struct souk_cell *cell; uint32_t number; } *opened; /* Asks made in this batch. */
     uint32_t opened_count, opened_room;
+    struct souk_asking { souk_ref actor; uint32_t number; } *asking; /* The same of volatile actors. */
+    uint32_t asking_count, asking_room;
     struct souk_turn_counts counts;
     struct souk_turn turn;
     struct souk_catch catch; /* Where a turn that fails is caught: armed while an author's function runs. */
@@ -71,9 +78,15 @@ struct souk_slice {
     struct souk_live *(*spawn)(void *self, const struct souk_kind *kind, enum souk_where where);
     /* Takes one back whose spawner's turn came to nothing. */
     void (*unspawn)(void *self, souk_ref actor);
-    /* The deadline of a volatile actor's ask; and no deadline after all. */
-    struct souk_alarm *(*arm)(void *self, souk_ref actor, uint32_t number, uint64_t due_ms);
+    /* Calls off an alarm of a volatile actor, and frees it. */
     void (*disarm)(void *self, struct souk_alarm *alarm);
+    /* A subscription of a volatile actor: its `id` tells its events from a former one's. It ends; an event of it was
+     * handled; how far it is behind. */
+    struct souk_feed *(*subscribe)(void *self, const struct souk_topic *topic, souk_asker subscriber, uint32_t command,
+                                   uint64_t *id);
+    void (*unsubscribe)(void *self, struct souk_feed *feed);
+    void (*handled)(void *self, struct souk_feed *feed, uint64_t position);
+    struct souk_lag (*lag)(void *self, const struct souk_feed *feed);
 };
 
 enum { SOUK_SCRATCH_BYTES = 256 << 10 };
@@ -105,22 +118,62 @@ void souk_turn_tell(const void *slice, char *out, size_t size);
 void souk_turn_answer(souk_turn *turn, const struct souk_message *message, enum souk_ending ending,
                       souk_verdict refusal);
 /* Runs the turn in which `cell` takes `message`, which is freed, or kept in cell->waiting when it is a query that has
- * to wait. */
-void souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *message);
-/* Ends a message that the actor cannot take: its asker gets the ending. Frees it. */
+ * to wait. False when it has failed: then nothing is undone yet, and turn->message is the caller's. */
+bool souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *message);
+/* Drops all that the turn under way has written, opened, closed and sent, but not what it did to the state. */
+void souk_turn_undo(souk_turn *turn);
+/* Ends a message that the actor cannot take, and that is nobody's to keep: its asker gets the ending. Frees it. */
 void souk_turn_refuse(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *message,
                       enum souk_ending ending, souk_verdict refusal);
+/* Ends a message that has an id, is of this batch, or is an outcome, and that the actor cannot take: it is recorded as
+ * consumed and dead, its asker is told so, and `letter` gets it, encoded by the row's layout (R5). Frees it. */
+void souk_turn_bury(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *message, souk_ref letter,
+                    const struct souk_row *row, void (*fill)(const struct souk_message *message, void *body),
+                    void *body);
 /* The cell's number in the batch's dictionary, which gets it if need be. */
 uint32_t souk_slice_actor(struct souk_slice *slice, struct souk_cell *cell);
 /* Applies one recorded event, in replay. False when the kind doesn't know it or it is malformed. */
 bool souk_turn_replay(struct souk_cell *cell, struct souk_scratch *scratch, uint32_t tag, struct souk_bytes body);
 
+/* The same where nobody else catches: false also when an assertion of the kind fails, which `catch` then tells. */
+bool souk_turn_replay_caught(struct souk_cell *cell, struct souk_scratch *scratch, uint32_t tag, struct souk_bytes body,
+                             struct souk_catch *catch);
+
 /* ---- Turns of volatile actors: liveturn.c, liveverbs.c. ---- */
 
 enum souk_live_next { SOUK_LIVE_GOES_ON, SOUK_LIVE_ENDS, SOUK_LIVE_FAILS };
+/* Lets the handler of a message speak: what it returned. */
+static inline souk_verdict
+souk_live_speak(struct souk_slice *slice, struct souk_live *live, uint32_t tag, struct souk_reader *in,
+                const struct souk_outcome *outcome)
+{
+    slice->catch.armed = true;
+    souk_verdict verdict = live->kind->handle(live->state, tag, in, outcome, &slice->turn);
+    slice->catch.armed = false;
+    return verdict;
+}
+
+/* Readies slice->turn for a message of its actor. */
+static inline void
+souk_live_begin(struct souk_slice *slice, struct souk_live *live, struct souk_message *m)
+{
+    souk_turn *turn = &slice->turn;
+    turn->message = m;
+    turn->asked_mark = live->asked;
+    turn->answer = (struct souk_bytes){ NULL, 0 };
+    turn->passed_on = turn->kept = turn->gathered = turn->ends = false;
+    slice->scratch.at = slice->scratch_memory;
+    if (m->time_ms > slice->now_ms) slice->now_ms = m->time_ms;
+    if (m->dep > slice->dep) slice->dep = m->dep;
+    slice->counts.turns++;
+}
+
 /* Runs the turn in which slice->turn.live takes a message from its queue, and says whether the actor is to end, for
  * turn.reason, or has failed: then turn.message is the caller's, unless turn.kept. What it sent hangs on turn.out. */
 enum souk_live_next souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_message *message);
+/* The same once a SOUK_TELL's handler has spoken, where that was not all: it answered, put the message aside, or ... */
+enum souk_live_next souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_message *message,
+                                     souk_verdict verdict);
 /* Drops what the turn under way has sent, spawned, linked and opened. */
 void souk_live_undo(souk_turn *turn);
 /* Forgets the outcomes that the turn was about. */
@@ -135,8 +188,12 @@ void souk_live_end(struct souk_slice *slice, struct souk_live *live, uint32_t re
 void souk_live_restart(struct souk_slice *slice, struct souk_live *live);
 /* Calls off all that is under way for an actor. */
 void souk_live_call_off(struct souk_slice *slice, struct souk_live *live);
-/* An entry for what a verb begins, with its alarm. For the verbs. */
-souk_asker souk_live_ask(souk_turn *turn, enum souk_open_class class, souk_ref to, uint32_t reply, uint64_t due_ms);
+/* An event of a subscription of it is over: there is room for another. */
+void souk_live_handled(struct souk_slice *slice, struct souk_live *live, const struct souk_message *message);
+/* The subscription that a SOUK_NEWS is of; NULL when it has ended. */
+struct souk_open *souk_live_topic(const struct souk_live *live, const struct souk_message *message);
+/* An entry for what a verb of a volatile actor begins: its number. */
+uint32_t souk_live_ask(souk_turn *turn, enum souk_open_class class, souk_ref to, uint32_t reply, uint64_t due_ms);
 /* A signal from one actor to another. */
 void souk_live_signal(souk_turn *turn, souk_ref to, enum souk_signal signal, souk_asker from, uint32_t reason);
 

@@ -85,15 +85,17 @@ open_ask(souk_turn *turn, uint32_t reply, uint32_t within_ms)
 }
 
 uint8_t *
-souk_ask_(souk_turn *turn, souk_ref to, uint32_t reply, uint32_t within_ms, const struct souk_row *row, size_t length,
-          uint32_t *number)
+souk_ask_(souk_turn *turn, uint32_t kind, souk_key key, uint32_t reply, uint32_t within_ms,
+          const struct souk_row *row, size_t length, uint32_t *number)
 {
-    struct souk_message *m = send_row(turn, SOUK_ASK, to, row, length);
+    struct souk_message *m = send_row(turn, SOUK_ASK, (souk_ref){ kind, key }, row, length);
     m->due_ms = turn->slice->now_ms + within_ms;
     if (turn->live) {
         uint64_t asked_ms = souk_due_ms(turn);
         if (asked_ms && asked_ms < m->due_ms) m->due_ms = asked_ms;
-        m->asker = souk_live_ask(turn, SOUK_OPEN_ASK, to, reply, m->due_ms);
+        m->asker.number = souk_live_ask(turn, SOUK_OPEN_ASK, (souk_ref){ kind, key }, reply, m->due_ms);
+        m->asker.key = turn->live->key;
+        m->asker.kind = turn->live->kind->number;
     } else {
         m->asker = open_ask(turn, reply, within_ms);
         m->asks = turn->cell;
@@ -123,8 +125,7 @@ souk_wake_(souk_turn *turn, uint64_t delay_ms, const struct souk_row *row, size_
     m->due_ms = turn->slice->now_ms + delay_ms;
     *number = 0;
     if (turn->live) {
-        m->asker = souk_live_ask(turn, SOUK_OPEN_WAKE, m->to, 0, m->due_ms);
-        *number = m->asker.number;
+        m->asker.number = *number = souk_live_ask(turn, SOUK_OPEN_WAKE, m->to, 0, m->due_ms);
     }
     return m->body;
 }

@@ -87,6 +87,16 @@ void souk_http_answer(souk_http_exchange *exchange, unsigned status, const struc
 /* Answers with a problem, with Retry-After where it is due. */
 void souk_http_problem(souk_http_exchange *exchange, enum souk_problem problem, struct souk_text detail,
                        const struct souk_problem_member *members, size_t count);
+/* An answer without an end: its head goes out, and what is written follows, until the exchange ends by
+ * souk_http_hang_up(). The connection is then closed: that is how the client sees the end. Not for HEAD. False: there
+ * is no memory, and the exchange is still to be answered. */
+bool souk_http_stream_begin(souk_http_exchange *exchange, struct souk_text content_type);
+/* Sends more. False: so much waits for the client that this must be said again later. What is written for one who has
+ * left is gone; on_gone() may be called in here. */
+bool souk_http_stream_write(souk_http_exchange *exchange, struct souk_text text);
+/* Bytes that the client has not taken yet. */
+size_t souk_http_stream_unsent(const souk_http_exchange *exchange);
+enum { SOUK_HTTP_STREAM_MAX = 64 * 1024 };
 /* Ends the exchange without an answer and closes its connection: for simulated servers that break. Not from inside the
  * handler. */
 void souk_http_hang_up(souk_http_exchange *exchange);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+static void settle(struct connection *connection);
+
 /* ---- sending ---- */
 
 /* Sends what is queued. False: the connection was closed. */
@@ -187,6 +189,62 @@ souk_http_hang_up(souk_http_exchange *exchange)
     }
     souk_assert(!connection->pumping);
     souk_httpconn_close(connection);
+}
+
+/* ---- streams ---- */
+
+/* Queues bytes of a stream. False: no memory. */
+static bool
+append(struct room *room, struct souk_text text)
+{
+    if (room->out_at > 0) {
+        memmove(room->out, room->out + room->out_at, room->out_length - room->out_at);
+        room->out_length -= room->out_at;
+        room->out_at = 0;
+    }
+    if (!souk_httproom_grow(room->http, &room->out, &room->out_capacity, room->out_length + text.length)) return false;
+    memcpy(room->out + room->out_length, text.at, text.length);
+    room->out_length += (uint32_t)text.length;
+    return true;
+}
+
+size_t
+souk_http_stream_unsent(const souk_http_exchange *exchange)
+{
+    const struct room *room = room_of(exchange);
+    return room->out_length - room->out_at;
+}
+
+bool
+souk_http_stream_write(souk_http_exchange *exchange, struct souk_text text)
+{
+    struct room *room = room_of(exchange);
+    struct connection *connection = room->connection;
+    souk_assert(room->waiting);
+    if (connection == NULL)
+        return true;
+    size_t unsent = souk_http_stream_unsent(exchange);
+    if ((unsent > 0 && unsent + text.length > SOUK_HTTP_STREAM_MAX) || !append(room, text))
+        return false;
+    if (!connection->pumping && flush(connection))
+        settle(connection);
+    return true;
+}
+
+bool
+souk_http_stream_begin(souk_http_exchange *exchange, struct souk_text content_type)
+{
+    struct room *room = room_of(exchange);
+    char head[512];
+    int length = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\n%sContent-Type: %.*s\r\nCache-Control: no-store\r\n"
+                          "Connection: close\r\n\r\n", room->http->date, (int)content_type.length, content_type.at);
+    souk_assert(room->waiting && room->parse.method != SOUK_HTTP_HEAD && length > 0 && length < (int)sizeof head);
+    if (room->connection == NULL)
+        return true;
+    if (!append(room, (struct souk_text){ head, (size_t)length }))
+        return false;
+    close_after(room->connection, false);
+    return true; /* Sent with what is written first. */
 }
 
 unsigned

@@ -17,8 +17,15 @@ enum souk_message_class {
     SOUK_LOADED,   /* To the keeper: an actor's snapshot is needed; from him: here it is. */
     SOUK_CHUNK,    /* To the keeper: a snapshot for the vault, name and value. */
     SOUK_SIGNAL,   /* To a volatile actor, from the runtime or a verb: `tag` is an enum souk_signal. */
+    SOUK_RETRY,    /* To an event-sourced actor whose turn has failed: its pause is over. */
+    SOUK_NEWS,     /* To a subscriber: an event; `asker` says of which subscription. See work/topics.h. */
+    SOUK_FEED,     /* Between a worker and the reader of topics: one begins or ends; `ticket` is the feed. */
+    SOUK_GROUP,    /* To the reader of topics: a durable group, which begins at `dep`. */
     SOUK_PROBE,    /* To a shard: whoever holds it tells what is in it. */
 };
+
+/* So often is a message tried whose turns fail. */
+enum { SOUK_ATTEMPTS = 3 };
 
 struct souk_cell;
 
@@ -51,6 +58,7 @@ struct souk_message {
     bool is_query : 1;
     bool in_batch : 1;     /* Sent in the batch under way, by an event-sourced actor. */
     bool spawns : 1;       /* The first one of a spawned actor. */
+    uint8_t attempts : 2;  /* How many turns that took it have failed; SOUK_ATTEMPTS: it is not to be tried again. */
     uint8_t body[];
 };
 

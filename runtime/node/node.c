@@ -2,8 +2,9 @@
 /* node/node.c -- wires it all together in the real world: the data directory, the partition, threads, guests.
  *
  * Threads: one for each worker, which sleeps in its event loop; one for the journal, which syncs while workers are
- * busy; one for the keeper, which reads and writes snapshots. A worker that finds nothing more to do commits its own
- * batches, so that a single request at rest costs no wake; one that is busy leaves that to the journal thread. */
+ * busy; one for the keeper, which reads and writes snapshots; one for the reader of topics. A worker that finds nothing
+ * more to do commits its own batches, so that a single request at rest costs no wake; one that is busy leaves that to
+ * the journal thread. */
 #include "store/data.h"
 #include "store/memory.h"
 #include "work/partition.h"
@@ -17,6 +18,7 @@ enum {
     DRAIN_TICK_MS = 5,
     DRAIN_STEP_NS = 2000000,
     KEEPER_PAUSE_NS = 2000000, /* After each put of a checkpoint. */
+    STEADY_MS = 10000,         /* Who dies in a turn before has died soon after the start. */
     KEEPER_LOOK_NS = 1000000,  /* While it waits for workers or the journal. */
 };
 
@@ -31,12 +33,14 @@ struct worker_thread {
 
 struct souk_node {
     struct souk_data data;
+    souk_page *page;
     souk_memory_store *store; /* Of a node without a data directory. */
     struct souk_partition *partition;
     const struct souk_guest *guests;
     unsigned guests_count;
     struct worker_thread *workers;
-    souk_thread *journal_thread, *keeper_thread;
+    souk_thread *journal_thread, *keeper_thread, *topics_thread;
+    uint64_t steady_ns; /* From then on the process has lived for a while. */
     _Atomic bool stop, stop_journal, draining;
     struct souk_bed waiting;
     struct souk_bed drained;
@@ -68,7 +72,10 @@ tick(struct worker_thread *t)
     }
     atomic_store(&t->idle, idle);
     if (idle) souk_bed_call(&node->drained);
+    bool steady = now >= node->steady_ns;
+    if (steady) w->careful = false;
     if (w->number) return;
+    if (steady && node->page) souk_page_recovered(node->page);
     /* Worker 0 watches the disk (R8) and whether the journal has failed. */
     struct souk_partition *p = node->partition;
     if (!node->store) atomic_store(&p->disk_full, souk_data_room(&node->data) == 0);
@@ -158,9 +165,18 @@ keeper_body(void *arg)
         uint64_t pause = UINT64_MAX;
         if (did && p->chunks.head) pause = KEEPER_PAUSE_NS; /* So that a checkpoint doesn't crowd out the syncs (R7). */
         else if (did) pause = 0;
-        else if (p->checkpoint.phase || p->chunks.head) pause = KEEPER_LOOK_NS;
+        else if (p->checkpoint.phase || p->chunks.head || p->rebuilds.head) pause = KEEPER_LOOK_NS;
         souk_bed_sleep(&p->keeper_bed, pause);
     }
+}
+
+/* Reads durable events for whoever subscribes to them; sleeps when nobody does. */
+static void
+topics_body(void *arg)
+{
+    struct souk_node *node = arg;
+    while (!atomic_load(&node->stop_journal))
+        if (!souk_topics_step(node->partition)) souk_bed_sleep(&node->partition->topics.bed, UINT64_MAX);
 }
 
 /* ---- Opening. ---- */
@@ -186,6 +202,7 @@ start(struct souk_node *node, char *why, size_t why_size)
 {
     souk_err err = souk_thread_start(&node->journal_thread, "journal", journal_body, node);
     if (!err) err = souk_thread_start(&node->keeper_thread, "keeper", keeper_body, node);
+    if (!err) err = souk_thread_start(&node->topics_thread, "topics", topics_body, node);
     for (unsigned i = 0; i < node->partition->workers_count && !err; i++) err = start_worker(node, i);
     if (err && why && why_size && !*why) snprintf(why, why_size, "%s", souk_err_text(err));
     return err;
@@ -220,6 +237,8 @@ open_memory(struct souk_node *node, const struct souk_world *world, const struct
 static void
 close_data(struct souk_node *node)
 {
+    if (node->page) souk_page_recovered(node->page);
+    souk_page_close(&node->page);
     if (!node->store) souk_data_close(&node->data);
     else souk_memory_store_close(&node->store);
 }
@@ -238,8 +257,9 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         free(node);
         return err;
     }
+    if (o->directory) node->page = souk_page_open(o->directory);
     struct souk_partition_options options = {
-        .node = node, .world = world, .kinds = o->kinds, .ports = o->ports,
+        .page = node->page, .node = node, .world = world, .kinds = o->kinds, .ports = o->ports,
         .journal = node->data.journal, .vault = node->data.vault, .secret = node->data.secret,
         .workers = o->workers ? o->workers : default_workers(),
         .backlog_max = o->backlog_max, .checkpoint_bytes = (uint64_t)o->checkpoint_mib << 20,
@@ -253,6 +273,7 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         free(node);
         return err;
     }
+    node->steady_ns = now_ns(node) + STEADY_MS * 1000000ull;
     node->guests = o->guests;
     while (o->guests && o->guests[node->guests_count].enter) node->guests_count++;
     node->workers = calloc(options.workers, sizeof *node->workers);
@@ -315,8 +336,10 @@ souk_node_close(struct souk_node **node_p)
     atomic_store(&node->stop_journal, true);
     souk_bed_call(&p->journal_bed);
     souk_bed_call(&p->keeper_bed);
+    souk_bed_call(&p->topics.bed);
     if (node->journal_thread) souk_thread_join(&node->journal_thread);
     if (node->keeper_thread) souk_thread_join(&node->keeper_thread);
+    if (node->topics_thread) souk_thread_join(&node->topics_thread);
     for (unsigned i = 0; i < p->workers_count; i++)
         if (p->workers[i]->loop) souk_loop_close(&p->workers[i]->loop);
     finish(p);
@@ -383,6 +406,8 @@ souk_node_stats(const struct souk_node *node, struct souk_stats *out)
         .late = sum[SOUK_N_LATE], .steals = sum[SOUK_N_STEALS], .parks = sum[SOUK_N_PARKS],
         .position = atomic_load(&p->position), .durable = atomic_load(&p->durable), .actors = atomic_load(&p->actors),
         .mailbox_depth = sum[SOUK_N_DEPTH], .checkpoints = atomic_load(&p->checkpoints),
+        .feeds = atomic_load(&p->topics.feeds_count), .feed_events = atomic_load(&p->topics.events),
+        .feed_skipped = atomic_load(&p->topics.skipped), .feed_reads = atomic_load(&p->topics.journal_reads),
         .memory_bytes = souk_memory_bytes(p->memory), .backlog_bytes = atomic_load(&p->backlog_bytes),
     };
 }

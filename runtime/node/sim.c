@@ -111,10 +111,21 @@ souk_sim_ask(souk_sim *sim, struct souk_sim_request *r, const void *message)
     return SOUK_OK;
 }
 
+/* Of the node's present life. */
+static uint64_t
+count_faults(const souk_sim *sim)
+{
+    uint64_t faults = 0;
+    for (unsigned i = 0; i < sim->workers; i++)
+        faults += atomic_load_explicit(&sim->partition->workers[i]->counted[SOUK_N_FAULTS], memory_order_relaxed);
+    return faults;
+}
+
 void
 souk_sim_crash(souk_sim *sim)
 {
     sim->counts.crashes++;
+    sim->counts.faults += count_faults(sim);
     souk_partition_close(&sim->partition);
     souk_memory_store_crash(sim->store);
     struct souk_sim_request *lost = sim->under_way, *next;
@@ -192,7 +203,8 @@ run_any(souk_sim *sim)
         if (doer < sim->workers) p->workers[doer]->slice_turns_end = 1 + (uint32_t)souk_sim_below(&sim->world, 24);
         bool did = doer < sim->workers      ? souk_worker_step(p->workers[doer])
                    : doer == sim->workers   ? souk_commit_step(p)
-                                            : souk_keeper_step(p);
+                   : souk_keeper_step(p)    ? true
+                                            : souk_topics_step(p);
         if (did) return true;
     }
     return false;
@@ -284,6 +296,7 @@ struct souk_sim_counts
 souk_sim_counts(const souk_sim *sim)
 {
     struct souk_sim_counts counts = sim->counts;
+    counts.faults += count_faults(sim);
     counts.position = atomic_load(&sim->partition->durable);
     counts.trace = sim->partition->link.low;
     counts.checkpoints = atomic_load(&sim->partition->checkpoints);

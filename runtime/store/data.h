@@ -6,6 +6,7 @@
  *     DIR/tail          where the journal ends: so that a lost end of it is noticed (store/tail.h)
  *     DIR/journal/      LevelDB
  *     DIR/vault/        LevelDB
+ *     DIR/turns         whose turns were under way, against crash loops (store/page.h)
  *     DIR/reserve       space put aside, so that a disk that others fill still lets the backlog drain */
 #ifndef SOUK_STORE_DATA_H
 #define SOUK_STORE_DATA_H

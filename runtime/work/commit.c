@@ -91,9 +91,12 @@ souk_commit_step(struct souk_partition *p)
     atomic_fetch_add_explicit(&p->group_bytes, bytes, memory_order_relaxed);
     if (atomic_load(&p->group_bytes) - atomic_load(&p->checkpoint.began_bytes) > p->checkpoint_bytes)
         souk_bed_call(&p->keeper_bed);
+    if (atomic_load_explicit(&p->topics.active, memory_order_relaxed)) /* Looked at again below. */
+        souk_topics_offer(p, first, parts, count + 1);
     atomic_store(&p->durable, first + count - 1); /* release: the ring's places may be filled again */
     atomic_store(&p->baton, false);
     tell_workers(p);
+    if (atomic_load(&p->topics.active)) souk_bed_call(&p->topics.bed); /* seq_cst, after `durable`: see topics.h. */
     return true;
 }
 

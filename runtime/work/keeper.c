@@ -15,7 +15,7 @@
  * events up to the position of its own snapshot. A crash between puts leaves newer snapshots beside an old marker:
  * harmless, since each carries its own position and an older `low` only means reading more. */
 #include "base/mutant.h"
-#include "work/partition.h"
+#include "work/fault.h"
 
 #include <stdlib.h>
 
@@ -51,6 +51,33 @@ souk_keeper_load(struct souk_worker *w, struct souk_cell *cell)
     souk_bed_call(&w->partition->keeper_bed);
 }
 
+void
+souk_keeper_rebuild(struct souk_worker *w, struct souk_message *wanted)
+{
+    souk_assert(wanted->dep);
+    souk_mailbox_push(&w->partition->keeper_box, wanted, wanted);
+    souk_bed_call(&w->partition->keeper_bed);
+}
+
+static void
+answer(struct souk_partition *p, struct souk_message *m)
+{
+    souk_worker_post(p->workers[souk_shard_of(p, m->to.key)->number % p->workers_count], m);
+}
+
+/* Rebuilds actors, in the order in which they were asked for, as far as what they did is durable. */
+static bool
+rebuild(struct souk_partition *p)
+{
+    bool any = false;
+    for (; p->rebuilds.head && p->rebuilds.head->dep <= atomic_load(&p->durable); any = true) {
+        struct souk_message *wanted = souk_fifo_pop(&p->rebuilds);
+        answer(p, souk_rebuild(p, wanted));
+        souk_message_free(p->keeper_heap, wanted);
+    }
+    return any;
+}
+
 static void
 load(struct souk_partition *p, const struct souk_message *wanted)
 {
@@ -66,7 +93,7 @@ load(struct souk_partition *p, const struct souk_message *wanted)
     m->ending = err && err != SOUK_ERR_MISSING ? SOUK_DEAD : err ? SOUK_LATE : SOUK_DONE;
     if (length) memcpy(m->body, value, length);
     free(value);
-    souk_worker_post(p->workers[souk_shard_of(p, m->to.key)->number % p->workers_count], m);
+    answer(p, m);
 }
 
 /* An idle actor whose snapshot is in the vault may sleep, when there are more live ones than there should be. */
@@ -140,6 +167,7 @@ cut(struct souk_worker *w, struct souk_shard *shard, uint32_t epoch)
 {
     struct souk_partition *p = w->partition;
     struct souk_checkpoint *c = &p->checkpoint;
+    if (shard->rebuilding) return; /* Later, too: a state that a failed turn has spoilt is no snapshot. */
     if (!souk_slice_drain(w, shard)) return; /* A push is half done and may hide something: later. */
     atomic_store_explicit(&shard->cut, epoch, memory_order_relaxed);
     lower_by_messages(&c->low, shard->backlog.head);
@@ -181,8 +209,8 @@ souk_shard_cut(struct souk_worker *w, struct souk_shard *shard)
 
 /* ---- Writing: the keeper. ---- */
 
-static void
-fail(struct souk_partition *p, souk_err err)
+void
+souk_partition_fail(struct souk_partition *p, souk_err err)
 {
     uint32_t none = SOUK_OK;
     atomic_compare_exchange_strong(&p->fault, &none, (uint32_t)err);
@@ -211,7 +239,7 @@ write_chunk(struct souk_partition *p)
     souk_err err = p->vault->ops->put(p->vault, entries, count);
     for (struct souk_message *m; (m = souk_fifo_pop(&written));) souk_message_free(p->keeper_heap, m);
     souk_heap_free(p->keeper_heap, entries, most * sizeof *entries);
-    if (err) fail(p, err);
+    if (err) souk_partition_fail(p, err);
     return true;
 }
 
@@ -225,7 +253,7 @@ write_marker(struct souk_partition *p)
     struct souk_vault_entry entry = { { "m", 1 }, { marker, sizeof marker } };
     souk_err err = p->vault->ops->put(p->vault, &entry, 1);
     if (err) {
-        fail(p, err);
+        souk_partition_fail(p, err);
         return false;
     }
     atomic_store(&c->done, atomic_load(&c->epoch)); /* release: pairs with the acquire in souk_shard_trim() */
@@ -302,9 +330,14 @@ souk_keeper_step(struct souk_partition *p)
             souk_fifo_push(&p->chunks, m);
             continue;
         }
+        if (m->dep) {
+            souk_fifo_push(&p->rebuilds, m);
+            continue;
+        }
         load(p, m);
         souk_message_free(p->keeper_heap, m);
     }
+    if (rebuild(p)) any = true;
     if (write_chunk(p)) return true;
     return checkpoint_step(p) || any;
 }

@@ -5,11 +5,9 @@
  * A message for a volatile actor stands in no queue but its own: whoever holds the shard puts it there at once, else it
  * lies in the shard's mailbox until somebody does. So the order between each pair of actors is that of the sends.
  * Actors with something to do stand in the worker's list while he holds their shard, in the shard's own otherwise. */
-#include "work/partition.h"
+#include "work/fault.h"
 
 #include "base/hash.h"
-
-#include <stdio.h>
 
 /* ---- Dead letters. ---- */
 
@@ -58,12 +56,66 @@ has_room(const struct souk_worker *w, const struct souk_shard *shard)
     return shard->population.count < w->partition->volatile_max;
 }
 
-static void
-get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
+/* Whether somebody waits for what the message brings. */
+static inline bool
+is_awaited(const struct souk_message *m)
 {
-    if (live->queued || live->paused) return;
+    return m->class == SOUK_ASK || m->class == SOUK_OUTCOME;
+}
+
+/* The shard's turn comes, too. */
+static inline void
+mark_busy(struct souk_worker *w, struct souk_shard *shard, enum souk_ready_list list)
+{
+    if (shard->busy[list]) return;
+    shard->busy[list] = true;
+    shard->busy_next[list] = NULL;
+    if (w->busy[list].tail) w->busy[list].tail->busy_next[list] = shard;
+    else w->busy[list].head = shard;
+    w->busy[list].tail = shard;
+}
+
+static inline struct souk_shard *
+pop_busy(struct souk_worker *w, enum souk_ready_list list)
+{
+    struct souk_shard *shard = w->busy[list].head;
+    if (!shard) return NULL;
+    w->busy[list].head = shard->busy_next[list];
+    if (!w->busy[list].head) w->busy[list].tail = NULL;
+    shard->busy[list] = false;
+    return shard;
+}
+
+/* To the end of the list; but who is asked or answered goes before those that are only told: what has been begun is
+ * finished first. */
+static inline void
+get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, bool awaited)
+{
+    enum souk_ready_list list = awaited ? SOUK_READY_AWAITED : SOUK_READY_TOLD;
+    if (live->queued) {
+        if (!awaited || live->awaited) return;
+        souk_lives_remove(&shard->ready[SOUK_READY_TOLD], live);
+    } else if (live->paused) {
+        return;
+    }
     live->queued = true;
-    souk_lives_push(w->holds[shard->number] ? &w->lives : &shard->lives, live);
+    live->awaited = awaited;
+    souk_lives_push(&shard->ready[list], live);
+    if (w->holds[shard->number]) mark_busy(w, shard, list);
+}
+
+void
+souk_lives_join(struct souk_worker *w, struct souk_shard *shard)
+{
+    for (unsigned list = 0; list < SOUK_READY_LISTS; list++)
+        if (shard->ready[list].head) mark_busy(w, shard, list);
+}
+
+void
+souk_lives_leave(struct souk_worker *w)
+{
+    for (unsigned list = 0; list < SOUK_READY_LISTS; list++)
+        while (pop_busy(w, list)) {}
 }
 
 /* A named actor is there when it is first spoken to. */
@@ -109,13 +161,8 @@ take_early(struct souk_worker *w, struct souk_live *live, struct souk_message *m
     case SOUK_SIGNAL_TRACE:
         live->traced = m->refusal;
         break;
-    case SOUK_SIGNAL_STOP: /* These have their turns, */
-    case SOUK_SIGNAL_LINK_DOWN:
-    case SOUK_SIGNAL_ESCALATE:
-    case SOUK_SIGNAL_IDLE:
-    case SOUK_SIGNAL_RESTART: /* and this is never sent. */
     default:
-        return false;
+        return false; /* The others have their turns. */
     }
     souk_message_free(w->heap, m);
     return true;
@@ -143,8 +190,9 @@ souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_
             return;
         }
     }
+    bool awaited = is_awaited(m);
     souk_live_push(live, m);
-    get_ready(w, shard, live);
+    get_ready(w, shard, live, awaited);
 }
 
 /* ---- Alarms. ---- */
@@ -158,14 +206,21 @@ arm(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm alarm, ui
     *out = a;
 }
 
-struct souk_alarm *
-souk_lives_arm(void *self, souk_ref actor, uint32_t number, uint64_t due_ms)
+void
+souk_lives_set_deadlines(struct souk_worker *w)
 {
-    struct souk_worker *w = self;
-    struct souk_alarm *alarm;
-    arm(w, souk_shard_of(w->partition, actor.key), (struct souk_alarm){ .actor = actor, .number = number }, due_ms,
-        &alarm);
-    return alarm;
+    struct souk_slice *s = &w->slice;
+    for (uint32_t i = 0; i < s->asking_count; i++) {
+        const struct souk_asking *asking = &s->asking[i];
+        struct souk_shard *shard = souk_shard_of(w->partition, asking->actor.key);
+        const struct souk_live *live = souk_live_find(&shard->population, asking->actor);
+        struct souk_open *open = live ? souk_open_find(live, asking->number) : NULL;
+        if (!open || (open->class != SOUK_OPEN_ASK && open->class != SOUK_OPEN_GATHER) || open->alarm)
+            continue; /* Ended, answered, or taken back and the number used anew. */
+        arm(w, shard, (struct souk_alarm){ .actor = asking->actor, .number = asking->number }, open->due_ms,
+            &open->alarm);
+    }
+    s->asking_count = 0;
 }
 
 void
@@ -224,7 +279,7 @@ start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *l
         souk_fifo_push(&first, m);
         souk_live_push_front(live, &first);
     }
-    if (live->head) get_ready(w, shard, live);
+    if (live->head) get_ready(w, shard, live, false);
 }
 
 static void
@@ -283,9 +338,9 @@ souk_lives_spawn(void *self, const struct souk_kind *kind, enum souk_where where
     if (where == SOUK_SPREAD) {
         enum { TRIES = 8 };
         for (unsigned n = 0; n < TRIES; n++) {
-            struct souk_shard *next = &w->partition->shards[w->spread++ % SOUK_SHARDS];
-            if (!souk_slice_hold(w, next)) continue; /* Another worker has it. */
-            shard = next;
+            struct souk_shard *other = &w->partition->shards[w->spread++ % SOUK_SHARDS];
+            if (!souk_slice_hold(w, other)) continue; /* Another worker has it. */
+            shard = other;
             break;
         }
     }
@@ -314,20 +369,19 @@ deliver_near(struct souk_worker *w, struct souk_message *m)
     if (!w->holds[shard->number]) return false;
     struct souk_live *live = souk_live_find(&shard->population, m->to);
     if (!live || live->depth >= live->calm || live->crowded) return false;
+    bool awaited = is_awaited(m);
     souk_live_push(live, m);
-    if (live->queued || live->paused) return true;
-    live->queued = true;
-    souk_lives_push(&w->lives, live);
+    get_ready(w, shard, live, awaited);
     return true;
 }
 
 static inline void
 route_all(struct souk_worker *w)
 {
-    struct souk_message *m = w->slice.turn.out.head, *next;
+    struct souk_message *m = w->slice.turn.out.head, *rest;
     w->slice.turn.out = (struct souk_fifo){ NULL, NULL };
-    for (; m; m = next) {
-        next = m->next;
+    for (; m; m = rest) {
+        rest = m->next;
         w->slice.counts.messages++;
         if (!deliver_near(w, m)) souk_slice_route(w, m);
     }
@@ -404,20 +458,6 @@ restart(struct souk_worker *w, struct souk_live *live)
     return true;
 }
 
-/* Says it, but not more often than ten times a second: whoever fails in a storm shall not also fill the disk. */
-static void
-tell_fault(struct souk_worker *w, const struct souk_live *live, const struct souk_message *m)
-{
-    const struct souk_catch *c = &w->slice.catch;
-    w->fault_last = (struct souk_fault_note){ w->slice.now_ms, souk_live_ref(live), m ? m->tag : 0, c->line, c->file,
-                                              c->what };
-    if (w->slice.now_ms - w->fault_told_ms < 100) return;
-    w->fault_told_ms = w->slice.now_ms;
-    fprintf(stderr, "souk: a turn of %s %016llx%016llx failed: %s%s%s\n", live->kind->name,
-            (unsigned long long)live->key.high, (unsigned long long)live->key.low, c->what ? c->what : "SOUK_FAILED",
-            c->file ? " at " : "", c->file ? c->file : "");
-}
-
 /* What the kind's policy says of a turn that has failed. False when the actor is gone. */
 static bool
 fail(struct souk_worker *w, struct souk_live *live)
@@ -426,10 +466,11 @@ fail(struct souk_worker *w, struct souk_live *live)
     struct souk_message *m = turn->gathered ? NULL : turn->message;
     const struct souk_volatile *policy = live->kind->policy;
     souk_tally_up(w, SOUK_N_FAULTS, 1);
-    tell_fault(w, live, m);
+    souk_fault_tell(w, &live->identity, m);
     w->slice.catch.what = w->slice.catch.file = NULL;
     souk_live_undo(turn);
     souk_live_end_gathered(turn);
+    if (m && m->class == SOUK_NEWS) souk_live_handled(&w->slice, live, m);
     if (m && m->spawns && policy->on_fault == SOUK_RESTART && !souk_live_extra(live, w->heap)->start)
         live->extra->start = m;
     else if (m) bury(w, m, SOUK_DEAD, 0);
@@ -450,8 +491,8 @@ fail(struct souk_worker *w, struct souk_live *live)
 static void
 put_back(struct souk_worker *w, struct souk_live *live)
 {
-    live->queued = live->head && !live->paused;
-    if (live->queued) souk_lives_push(&w->lives, live);
+    live->queued = live->awaited = false;
+    if (live->head) get_ready(w, souk_shard_of(w->partition, live->key), live, false);
 }
 
 /* Whether a named one that is told to look has been idle for so long; else it looks again later. */
@@ -467,12 +508,49 @@ is_idle(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
     return false;
 }
 
-void
-souk_lives_run(struct souk_worker *w, struct souk_live *live)
+/* Most messages are tells, and most of these need nothing but that the handler speaks. */
+static inline enum souk_live_next
+turn(struct souk_slice *s, struct souk_live *live, struct souk_message *m)
+{
+    if (m->class != SOUK_TELL) return souk_live_turn(s, live, m);
+    souk_live_begin(s, live, m);
+    struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &s->scratch };
+    souk_verdict verdict = souk_live_speak(s, live, m->tag, &in, NULL);
+    if (verdict != SOUK_ACCEPT || m->spawns || s->turn.kept || live->extra) return souk_live_settle(s, live, m, verdict);
+    souk_message_free(s->heap, m);
+    return s->turn.ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
+}
+
+/* The next one of a list, of each shard in turn. */
+static struct souk_live *
+next_of(struct souk_worker *w, enum souk_ready_list list)
+{
+    for (struct souk_shard *shard; (shard = pop_busy(w, list));) {
+        struct souk_live *live = souk_lives_pop(&shard->ready[list]);
+        if (shard->ready[list].head) mark_busy(w, shard, list);
+        if (live) return live;
+    }
+    return NULL;
+}
+
+/* Those that are awaited first, but not for ever. */
+static struct souk_live *
+next(struct souk_worker *w)
+{
+    enum { IN_A_ROW = 64 };
+    bool told = w->awaited_run++ >= IN_A_ROW;
+    struct souk_live *live = next_of(w, told ? SOUK_READY_TOLD : SOUK_READY_AWAITED);
+    if (told || !live) w->awaited_run = 0;
+    return live ? live : next_of(w, told ? SOUK_READY_AWAITED : SOUK_READY_TOLD);
+}
+
+static void
+run(struct souk_worker *w, struct souk_live *live)
 {
     enum { QUANTUM = 4096 };
     struct souk_slice *s = &w->slice;
     const struct souk_kind *kind = live->kind;
+    live->awaited = true; /* In no list now, so in none that it could be moved from. */
     s->turn.live = live;
     s->turn.cell = NULL;
     s->turn.slice = s;
@@ -490,18 +568,26 @@ souk_lives_run(struct souk_worker *w, struct souk_live *live)
             souk_live_extra(live, w->heap)->used_ms = s->now_ms;
         }
         w->slice_turns++;
-        enum souk_live_next next = souk_live_turn(s, live, m);
-        if (next == SOUK_LIVE_FAILS) {
+        enum souk_live_next then = turn(s, live, m);
+        if (then == SOUK_LIVE_FAILS) {
             if (!fail(w, live)) return;
             continue;
         }
         route_all(w);
-        if (next == SOUK_LIVE_ENDS) {
+        if (then == SOUK_LIVE_ENDS) {
             end(w, live, s->turn.reason);
             return;
         }
     }
     put_back(w, live);
+}
+
+bool
+souk_lives_run(struct souk_worker *w)
+{
+    struct souk_live *live = next(w);
+    if (live) run(w, live);
+    return live;
 }
 
 void

@@ -21,6 +21,8 @@
 #include "cell/turn.h"
 #include "mail/mailbox.h"
 #include "store/data.h"
+#include "store/page.h"
+#include "work/topics.h"
 #include "world/loop.h"
 #include "world/thread.h"
 #include "world/world.h"
@@ -43,6 +45,9 @@ enum {
 /* A port call that is under way: its body is in the journal from `position` on. */
 struct souk_outstanding_call { souk_asker asker; uint64_t position; };
 
+/* Volatile actors that have something to do: those that are asked or answered go before those that are only told. */
+enum souk_ready_list { SOUK_READY_AWAITED, SOUK_READY_TOLD, SOUK_READY_LISTS };
+
 enum souk_shard_state { SOUK_SHARD_IDLE, SOUK_SHARD_QUEUED, SOUK_SHARD_HELD };
 
 struct souk_shard {
@@ -56,7 +61,9 @@ struct souk_shard {
     struct souk_arena arena;
     struct souk_wheel wheel;    /* Of struct souk_alarm. */
     struct souk_population population; /* Volatile actors. */
-    struct souk_lives lives;    /* Those with something to do, while nobody holds the shard. */
+    struct souk_lives ready[SOUK_READY_LISTS]; /* Those with something to do. */
+    struct souk_shard *busy_next[SOUK_READY_LISTS]; /* In its holder's list of shards that have such. */
+    bool busy[SOUK_READY_LISTS];
     struct souk_map sleeping;   /* Actors with a snapshot that are not live; see sleeping_key(). */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
@@ -64,6 +71,7 @@ struct souk_shard {
     uint64_t now_ms;            /* The latest turn time in it. */
     _Atomic uint32_t cut;       /* The last checkpoint that has it; any thread may look. */
     uint32_t hand;              /* Where the search for idle actors goes on. */
+    uint32_t rebuilding;        /* Actors whose state is being rebuilt: until then it cannot be cut. */
 };
 
 /* A place in the ring. `position` says whose batch it holds; the buffers stay and are swapped with the workers'. */
@@ -87,8 +95,12 @@ struct souk_worker {
     unsigned number;
     souk_heap *heap;
     struct souk_slice slice;
+    volatile struct souk_page_slot *turn_page; /* Whose turn is under way, for the next process. */
+    bool careful;                           /* One turn a batch, and each durable before the next turn. */
+    struct souk_page_slot turn_page_none;   /* Where that goes when nobody keeps it. */
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
-    struct souk_lives lives;                /* Volatile actors of these that have something to do. */
+    struct { struct souk_shard *head, *tail; } busy[SOUK_READY_LISTS]; /* Those of them with volatile actors to run. */
+    unsigned awaited_run;                   /* How many that are awaited went first, one after the other. */
     uint32_t spread;                        /* The next shard for who is to be spread. */
     struct souk_letter letters[SOUK_LETTERS]; /* Dead ones: a ring. */
     uint64_t letters_count;
@@ -103,6 +115,10 @@ struct souk_worker {
     struct souk_fifo exits_now;             /* Of the slice under way. */
     struct souk_fifo exits;                 /* Wait for `dep`; first in, first out, and monotone. */
     uint64_t exits_dep;
+    struct souk_fifo again;                 /* Queries that are asked again, for their actors have changed. */
+    struct souk_message **attempts;         /* Messages of this slice whose turns have failed, to be tried again. */
+    uint32_t attempts_count, attempts_room;
+    struct souk_fifo rebuilds;              /* States that it spoilt: for the keeper when the slice closes. */
     struct souk_fifo incoming;              /* From outside, to be handled in the next slice. */
     uint64_t due[SOUK_SHARDS], due_min;     /* Next timer of the shards that it ran last. */
     uint32_t slice_turns, slice_turns_max, slice_turns_end; /* So far; until it takes nothing new; until it ends. */
@@ -110,6 +126,7 @@ struct souk_worker {
     uint64_t published_seen;                /* Up to there what others published to held shards is in their backlog. */
     uint64_t cut_after_ns;                  /* A busy worker cuts no shard for a checkpoint before. */
     souk_ready *ready;
+    uint64_t feeds_count;                   /* That it has opened. */
     struct souk_mailbox inbox;              /* Answers, port calls and snapshots from other threads. */
     /* Requests from outside. */
     struct souk_request_slot *requests;
@@ -161,6 +178,8 @@ struct souk_partition {
     struct souk_secret secret;
     souk_journal *journal;
     souk_vault *vault;
+    souk_page *page; /* May be NULL. */
+    bool outcomes_condemned; /* It has outcomes that are given up. */
     struct souk_shard *shards;
     struct souk_worker **workers;
     unsigned workers_count;
@@ -187,12 +206,14 @@ struct souk_partition {
     /* The keeper: loads sleeping actors, writes checkpoints. */
     souk_heap *keeper_heap;
     struct souk_mailbox keeper_box;
+    struct souk_fifo rebuilds;               /* Actors to be rebuilt, once what they did is durable. */
     struct souk_fifo chunks;                 /* Snapshots to be written, in the order in which they were taken. */
     struct souk_bed keeper_bed;
     struct souk_checkpoint checkpoint;
     _Atomic bool checkpoint_wanted;
     _Atomic uint64_t checkpoints;
     _Atomic uint64_t actors;
+    struct souk_topics topics;
 };
 
 /* ---- Partition time and shards. ---- */
@@ -211,11 +232,27 @@ souk_kind_of(const struct souk_partition *p, uint32_t number)
 {
     return number < SOUK_KINDS_MAX ? p->kinds[number] : NULL;
 }
+/* Whether it is a volatile one. */
+static inline bool
+souk_is_volatile(const struct souk_partition *p, uint32_t number)
+{
+    const struct souk_kind *kind = souk_kind_of(p, number);
+    return kind && kind->policy;
+}
+/* Whether lives.c takes a message: for volatile actors, and for nobody. Event-sourced ones know no signals. */
+static inline bool
+souk_is_for_lives(const struct souk_partition *p, const struct souk_message *m)
+{
+    return !souk_kind_of(p, m->to.kind) || souk_is_volatile(p, m->to.kind) || m->class == SOUK_SIGNAL;
+}
 
 /* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's
  * holder. */
 void souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake);
 void souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, uint32_t number, uint64_t due_ms);
+
+/* Remembers a port call that is under way. The caller's shard's holder. */
+void souk_shard_call(struct souk_shard *shard, souk_heap *heap, const struct souk_message *call);
 
 /* Remembers that an actor has a snapshot, and of which position; and that position, 0 when it has none. The shard's
  * holder. */
@@ -239,12 +276,29 @@ bool souk_slice_hold(struct souk_worker *worker, struct souk_shard *shard);
 /* Sends a message on its way to its actor. Takes it. */
 void souk_slice_route(struct souk_worker *worker, struct souk_message *message);
 
+/* ---- wake.c: the shard's holder. ---- */
+
+/* The snapshot of a sleeping actor has come: it wakes. Or that of one whose state was spoilt. Takes the message. */
+void souk_slice_wake(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *loaded);
+/* What waited for an actor goes first, if it can take it now. */
+void souk_slice_release(struct souk_worker *worker, struct souk_cell *cell);
+/* Frees an actor that has never done anything. */
+void souk_slice_forget(struct souk_worker *worker, struct souk_shard *shard, struct souk_cell *cell);
+
 /* ---- lives.c: volatile actors, in shards that the worker holds. ---- */
 
 /* Puts a message into the queue of its actor. Takes it. */
 void souk_lives_deliver(struct souk_worker *worker, struct souk_shard *shard, struct souk_message *message);
-/* Gives an actor some turns, and puts it back into the list if there is more for it. */
-void souk_lives_run(struct souk_worker *worker, struct souk_live *live);
+/* A shard that the worker has taken, and all that it lets go of: whose volatile actors are to run. */
+void souk_lives_join(struct souk_worker *worker, struct souk_shard *shard);
+void souk_lives_leave(struct souk_worker *worker);
+static inline bool
+souk_lives_wait(const struct souk_shard *shard)
+{
+    return shard->ready[SOUK_READY_AWAITED].head || shard->ready[SOUK_READY_TOLD].head;
+}
+/* Gives the next actor some turns, and puts it back into the list if there is more for it. False when there is none. */
+bool souk_lives_run(struct souk_worker *worker);
 /* A turn was left by a jump: what its kind's policy says. */
 void souk_lives_caught(struct souk_worker *worker);
 /* A wake or period that an actor has set. Takes the message. */
@@ -253,10 +307,11 @@ void souk_lives_wake(struct souk_worker *worker, struct souk_message *message);
 void souk_lives_ring(struct souk_worker *worker, struct souk_shard *shard, struct souk_alarm *alarm);
 /* Looks after idle_ms whether the actor is idle. */
 void souk_lives_watch_idle(struct souk_worker *worker, struct souk_shard *shard, struct souk_live *live);
+/* The deadlines of asks that this slice began and did not bring to their end. */
+void souk_lives_set_deadlines(struct souk_worker *worker);
 /* The slice's hooks; see cell/turn.h. */
 struct souk_live *souk_lives_spawn(void *worker, const struct souk_kind *kind, enum souk_where where);
 void souk_lives_unspawn(void *worker, souk_ref actor);
-struct souk_alarm *souk_lives_arm(void *worker, souk_ref actor, uint32_t number, uint64_t due_ms);
 void souk_lives_disarm(void *worker, struct souk_alarm *alarm);
 
 /* ---- commit.c: any thread. ---- */
@@ -306,6 +361,8 @@ souk_tally_up(struct souk_worker *w, enum souk_worker_count which, uint64_t amou
 bool souk_keeper_step(struct souk_partition *partition);
 /* Asks for the snapshot of an actor. The shard's holder. */
 void souk_keeper_load(struct souk_worker *worker, struct souk_cell *cell);
+/* Asks for the state of an actor as it was at wanted->dep, which becomes durable. Takes the message. */
+void souk_keeper_rebuild(struct souk_worker *worker, struct souk_message *wanted);
 /* Takes the snapshots of a held shard for the checkpoint under way; puts idle actors to sleep when there are too
  * many. */
 void souk_shard_cut(struct souk_worker *worker, struct souk_shard *shard);
@@ -318,6 +375,28 @@ void souk_marker_write(uint8_t out[SOUK_MARKER_BYTES], const struct souk_marker 
 /* False when it is damaged or of another version. */
 bool souk_marker_read(struct souk_bytes bytes, struct souk_marker *marker);
 
+/* A journal or vault has failed: nothing more leaves. Any thread. */
+void souk_partition_fail(struct souk_partition *partition, souk_err err);
+
+/* ---- topics.c: the reader, but for the first. ---- */
+
+/* A group that has become durable, for whoever subscribes. The baton's holder, before it stores `durable`. */
+void souk_topics_offer(struct souk_partition *partition, uint64_t first, const struct souk_bytes *parts, size_t count);
+/* One round: what has come, then each feed. True when it did anything. */
+bool souk_topics_step(struct souk_partition *partition);
+
+/* ---- feed.c: the subscriber's side. ---- */
+
+/* The slice's hooks; see cell/turn.h. */
+struct souk_feed *souk_feed_open(void *worker, const struct souk_topic *topic, souk_asker subscriber, uint32_t command,
+                                 uint64_t *id);
+void souk_feed_close(void *worker, struct souk_feed *feed);
+void souk_feed_handled(void *worker, struct souk_feed *feed, uint64_t position);
+struct souk_lag souk_feed_lag(void *worker, const struct souk_feed *feed);
+/* An event for a guest; and the last word on a guest's feed. Take the message. The guest's worker. */
+void souk_feed_told(struct souk_worker *worker, struct souk_message *message);
+void souk_feed_over(struct souk_worker *worker, struct souk_message *message);
+
 /* ---- recover.c. ---- */
 
 struct souk_partition_options {
@@ -327,6 +406,7 @@ struct souk_partition_options {
     const struct souk_port_driver *ports;
     souk_journal *journal;
     souk_vault *vault;
+    souk_page *page; /* NULL: nobody counts of what the process dies. */
     struct souk_secret secret;
     unsigned workers;
     uint64_t backlog_max, checkpoint_bytes;

@@ -6,7 +6,8 @@
  * is checked as it is read: positions without a gap, the chain of links, the marker's own link, and that no snapshot is
  * from beyond the journal's end (R6). An actor whose events cannot be applied is set apart; the rest goes on (R5). */
 #include "base/mutant.h"
-#include "work/partition.h"
+#include "work/dead.h"
+#include "work/fault.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct recovery {
     struct entry *entries;       /* The dictionary of the batch being read. */
     size_t entries_count, entries_room;
     struct souk_scratch scratch;
+    struct souk_catch catch;
     souk_ref *asking;            /* Sleeping actors with open asks: their deadlines must run. */
     size_t asking_count, asking_room;
 };
@@ -101,14 +103,16 @@ wake_actor(struct recovery *r, uint32_t kind, souk_key key, struct souk_cell **o
     souk_err err = p->vault->ops->get(p->vault, (struct souk_bytes){ name, sizeof name }, &value, &length);
     if (err == SOUK_ERR_MISSING) return SOUK_OK;
     if (!err) cell->broken = !souk_snapshot_read(cell, (struct souk_bytes){ value, length }, p->heap);
+    if (cell->broken) souk_fault_quarantine(&cell->identity, NULL, "for its snapshot cannot be read");
     free(value);
     return err;
 }
 
 /* ---- Batches. ---- */
 
-static void
-consume(struct recovery *r, struct souk_id id)
+/* The outstanding message of that id, or NULL. */
+static struct souk_message *
+find_sent(struct recovery *r, struct souk_id id)
 {
     size_t low = 0, high = r->sent_count; /* First entry not before the id; consumed entries keep their place by id. */
     while (low < high) {
@@ -118,9 +122,24 @@ consume(struct recovery *r, struct souk_id id)
         if (before) low = middle + 1;
         else high = middle;
     }
-    if (low == r->sent_count || souk_mutant(SKIP_DEDUP)) return;
+    if (low == r->sent_count) return NULL;
     struct souk_message *m = r->sent[low];
-    if (m->id.position == id.position && m->id.ordinal == id.ordinal) m->class = 0; /* Consumed. */
+    return m->id.position == id.position && m->id.ordinal == id.ordinal ? m : NULL;
+}
+
+static void
+consume(struct recovery *r, struct souk_id id)
+{
+    struct souk_message *m = find_sent(r, id);
+    if (m && !souk_mutant(SKIP_DEDUP)) m->class = 0; /* Consumed. */
+}
+
+/* A turn that took the message has failed. Never more often than it may be tried: then it would have been given up. */
+static void
+count_attempt(struct recovery *r, const struct souk_step *step)
+{
+    struct souk_message *m = find_sent(r, step->cause);
+    if (m) m->attempts = step->number < SOUK_ATTEMPTS ? step->number & 3 : SOUK_ATTEMPTS - 1;
 }
 
 static void
@@ -182,7 +201,9 @@ replay_step(struct recovery *r, struct entry *e, const struct souk_step *step, u
     }
     if (!replays) return;
     if (step->class == SOUK_STEP_EVENT) {
-        cell->broken = !souk_turn_replay(cell, &r->scratch, step->tag, step->body);
+        cell->broken = !souk_turn_replay_caught(cell, &r->scratch, step->tag, step->body, &r->catch);
+        if (cell->broken) souk_fault_quarantine(&cell->identity, &r->catch, "for its events cannot be applied");
+        r->catch.what = NULL;
     } else if (step->class == SOUK_STEP_OPENED) {
         souk_cell_ask_add(cell, r->p->heap, (struct souk_open_ask){ step->number, step->tag, step->due_ms, true });
         if (step->number > cell->asked) cell->asked = step->number;
@@ -207,6 +228,11 @@ replay_batch(struct recovery *r, struct souk_batch_reader *batch)
         case SOUK_STEP_SEND:
             err = step.class == SOUK_STEP_SEND ? keep_send(r, &step) : name_actor(r, &step, batch->position);
             if (err) return err;
+            continue;
+        case SOUK_STEP_ATTEMPT:
+            count_attempt(r, &step);
+            continue;
+        case SOUK_STEP_DEAD: /* Its TURN has consumed it. */
             continue;
         case SOUK_STEP_TURN:
         case SOUK_STEP_OPENED:
@@ -262,6 +288,44 @@ replay_group(void *arg, uint64_t first, struct souk_bytes bytes)
 }
 
 /* ---- Putting back. ---- */
+
+/* Whether what an entry of the page names is still to be handled; its message, if it has one. */
+static bool
+still_there(struct recovery *r, const struct souk_page_entry *e, struct souk_message **message)
+{
+    *message = NULL;
+    if (e->position == SOUK_PAGE_ASK) {
+        struct souk_shard *shard = souk_shard_of(r->p, e->key);
+        struct souk_cell *cell = souk_cell_find(&shard->directory, e->kind, e->key);
+        return cell && souk_cell_ask(cell, e->ordinal);
+    }
+    struct souk_message *m = *message = find_sent(r, (struct souk_id){ e->position, e->ordinal });
+    return m && m->class && m->to.kind == e->kind && souk_key_equal(m->to.key, e->key);
+}
+
+/* A message of which the process has died too often is given up when its turn comes (R5). */
+static void
+condemn(struct recovery *r)
+{
+    souk_page *page = r->p->page;
+    const struct souk_page_entry *e;
+    for (unsigned i = 0; page && (e = souk_page_entry(page, i));) {
+        struct souk_message *m;
+        if (!still_there(r, e, &m)) {
+            souk_page_forget(page, i);
+            continue;
+        }
+        i++;
+        if (e->aborts < SOUK_PAGE_ABORTS) continue;
+        if (m) m->attempts = SOUK_ATTEMPTS;
+        else r->p->outcomes_condemned = true;
+        char what[64];
+        if (m) snprintf(what, sizeof what, "message %llu.%u", (unsigned long long)e->position, e->ordinal);
+        else snprintf(what, sizeof what, "what came of ask %u", e->ordinal);
+        fprintf(stderr, "souk: %s to %s %016llx%016llx has ended %u processes, and is given up\n", what,
+                r->p->kinds[e->kind]->name, (unsigned long long)e->key.high, (unsigned long long)e->key.low, e->aborts);
+    }
+}
 
 static void
 deliver_again(struct recovery *r)
@@ -356,6 +420,10 @@ static void
 settle(struct souk_partition *p)
 {
     bool any = !souk_mutant(TIMERS_FIRST);
+    /* It has died of this before: now whatever it dies of next will be on record, and can be counted. node.c ends that
+     * when the process has lived for a while. */
+    bool careful = p->page && souk_page_deaths(p->page) > 1;
+    for (unsigned i = 0; i < p->workers_count; i++) p->workers[i]->careful = careful;
     while (any && !atomic_load(&p->fault)) {
         any = false;
         for (unsigned i = 0; i < p->workers_count; i++) any |= souk_worker_step(p->workers[i]);
@@ -381,11 +449,14 @@ make(struct souk_partition *p, const struct souk_partition_options *o)
         souk_state_check(*kind);
         p->kinds[(*kind)->number] = *kind;
     }
+    souk_assert(!p->kinds[SOUK_DEAD_KIND]); /* That number is the runtime's. */
+    p->kinds[SOUK_DEAD_KIND] = &dead_letters_kind;
     p->node = o->node;
     p->world = o->world;
     p->secret = o->secret;
     p->journal = o->journal;
     p->vault = o->vault;
+    p->page = o->page;
     p->ports = o->ports;
     p->backlog_max = o->backlog_max ? o->backlog_max : 16 << 20;
     p->checkpoint_bytes = o->checkpoint_bytes ? o->checkpoint_bytes : UINT64_C(256) << 20;
@@ -404,6 +475,9 @@ make(struct souk_partition *p, const struct souk_partition_options *o)
     }
     souk_mailbox_init(&p->keeper_box);
     p->keeper_heap = souk_heap_open(p->memory);
+    souk_mailbox_init(&p->topics.box);
+    p->topics.heap = souk_heap_open(p->memory);
+    p->topics.group_heap = souk_heap_open(p->memory);
     p->workers_count = o->workers;
     p->workers = souk_heap_zalloc(p->heap, o->workers * sizeof(struct souk_worker *));
     for (unsigned i = 0; i < o->workers; i++) p->workers[i] = souk_worker_open(p, i);
@@ -433,6 +507,7 @@ souk_partition_open(struct souk_partition **out, const struct souk_partition_opt
     uint64_t wall = p->world->wall_ms(p->world->self);
     p->base_ms = wall > r.last_ms ? wall : r.last_ms;
     p->base_ns = p->world->monotonic_ns(p->world->self);
+    condemn(&r);
     deliver_again(&r);
     rewind_clocks(p);
     souk_heap_free(heap, scratch, SOUK_SCRATCH_BYTES);

@@ -30,6 +30,18 @@ souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, u
     arm(shard, heap, (struct souk_alarm){ .actor = actor, .number = number }, due_ms);
 }
 
+void
+souk_shard_call(struct souk_shard *shard, souk_heap *heap, const struct souk_message *m)
+{
+    if (shard->calls_count == shard->calls_room) {
+        uint32_t room = shard->calls_room ? 2 * shard->calls_room : 4;
+        shard->calls = souk_heap_grow(heap, shard->calls, shard->calls_room * sizeof *shard->calls,
+                                      room * sizeof *shard->calls);
+        shard->calls_room = room;
+    }
+    shard->calls[shard->calls_count++] = (struct souk_outstanding_call){ m->asker, m->id.position };
+}
+
 /* ---- The marker. ---- */
 
 enum { MARKER_VERSION = 1 };

@@ -9,7 +9,7 @@
  * when it takes another shard it first empties the mailboxes of those that it holds (drain_held). */
 #include "base/mutant.h"
 #include "base/panic.h"
-#include "work/partition.h"
+#include "work/fault.h"
 
 static bool
 take_shard(struct souk_shard *shard, uint32_t from)
@@ -39,22 +39,6 @@ backlog_push(struct souk_shard *shard, struct souk_message *m)
     shard->backlog_count++;
 }
 
-/* Whether a kind is a volatile one. */
-static bool
-is_volatile(const struct souk_worker *w, uint32_t number)
-{
-    const struct souk_kind *kind = souk_kind_of(w->partition, number);
-    return kind && kind->policy;
-}
-
-/* Whether lives.c takes it: for volatile actors, and for nobody. Event-sourced ones know no signals. */
-static bool
-is_for_lives(const struct souk_worker *w, const struct souk_message *m)
-{
-    const struct souk_kind *kind = souk_kind_of(w->partition, m->to.kind);
-    return !kind || kind->policy || m->class == SOUK_SIGNAL;
-}
-
 /* An alarm of an event-sourced actor. The deadline of an ask is an outcome that nobody sent. */
 static void
 ring(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm *alarm)
@@ -78,7 +62,7 @@ ring_alarms(struct souk_worker *w, struct souk_shard *shard)
     if (!atomic_load_explicit(&w->partition->timers_run, memory_order_relaxed)) return;
     for (struct souk_timer *timer; (timer = souk_wheel_take(&shard->wheel, w->slice.now_ms));) {
         struct souk_alarm *alarm = (struct souk_alarm *)(void *)timer;
-        if (is_volatile(w, alarm->actor.kind)) souk_lives_ring(w, shard, alarm);
+        if (souk_is_volatile(w->partition, alarm->actor.kind)) souk_lives_ring(w, shard, alarm);
         else ring(w, shard, alarm);
     }
 }
@@ -87,7 +71,7 @@ bool
 souk_slice_drain(struct souk_worker *w, struct souk_shard *shard)
 {
     for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) {
-        if (is_for_lives(w, m)) souk_lives_deliver(w, shard, m);
+        if (souk_is_for_lives(w->partition, m)) souk_lives_deliver(w, shard, m);
         else backlog_push(shard, m);
     }
     return souk_mailbox_empty(&shard->mailbox);
@@ -122,13 +106,8 @@ hold(struct souk_worker *w, struct souk_shard *shard)
     w->holds[shard->number] = true;
     if (shard->dep > w->slice.dep) w->slice.dep = shard->dep;
     if (shard->now_ms > w->slice.now_ms) w->slice.now_ms = shard->now_ms;
+    souk_lives_join(w, shard);
     ring_alarms(w, shard);
-    if (shard->lives.head) {
-        if (w->lives.tail) w->lives.tail->ready = shard->lives.head;
-        else w->lives.head = shard->lives.head;
-        w->lives.tail = shard->lives.tail;
-        shard->lives = (struct souk_lives){ NULL, NULL };
-    }
     return true;
 }
 
@@ -144,7 +123,7 @@ souk_slice_hold(struct souk_worker *w, struct souk_shard *shard)
 static void
 accept(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
 {
-    if (is_for_lives(w, m)) souk_lives_deliver(w, shard, m);
+    if (souk_is_for_lives(w->partition, m)) souk_lives_deliver(w, shard, m);
     else if (shard->backlog.head) backlog_push(shard, m);
     else souk_fifo_push(&w->local, m);
 }
@@ -156,7 +135,7 @@ souk_slice_route(struct souk_worker *w, struct souk_message *m)
     unsigned n = shard->number;
     if (w->holds[n] || souk_slice_hold(w, shard)) {
         if (m->class != SOUK_WAKE) accept(w, shard, m);
-        else if (is_volatile(w, m->to.kind)) souk_lives_wake(w, m);
+        else if (souk_is_volatile(w->partition, m->to.kind)) souk_lives_wake(w, m);
         else souk_shard_wake(shard, w->heap, m);
         return;
     }
@@ -170,7 +149,7 @@ route(void *self, struct souk_message *m)
 {
     struct souk_worker *w = self;
     if (m->class == SOUK_CALL) return; /* Stays among the sends until the slice closes. */
-    if (is_for_lives(w, m)) { /* Not for the journal: who it is for doesn't outlive a crash. */
+    if (souk_is_for_lives(w->partition, m)) { /* Not for the journal: who it is for doesn't outlive a crash. */
         w->slice.sends[m->slot] = NULL;
         m->in_batch = false;
         m->id = (struct souk_id){ 0, 0 };
@@ -200,28 +179,11 @@ souk_slice_init(struct souk_worker *w)
     w->slice.exit = leave;
     w->slice.spawn = souk_lives_spawn;
     w->slice.unspawn = souk_lives_unspawn;
-    w->slice.arm = souk_lives_arm;
     w->slice.disarm = souk_lives_disarm;
-}
-
-/* The snapshot of a sleeping actor has come: it wakes, and what waited for it goes first. */
-static void
-wake_up(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
-{
-    struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
-    souk_assert(cell && cell->loading);
-    cell->loading = false;
-    if (m->ending == SOUK_DEAD) cell->broken = true;
-    else if (m->ending == SOUK_DONE)
-        cell->broken = !souk_snapshot_read(cell, (struct souk_bytes){ m->body, m->length }, w->heap);
-    cell->dirty = false;
-    souk_message_free(w->heap, m);
-    struct souk_fifo waiting = cell->waiting;
-    cell->waiting = (struct souk_fifo){ NULL, NULL };
-    if (!waiting.head) return;
-    waiting.tail->next = w->local.head;
-    if (!w->local.head) w->local.tail = waiting.tail;
-    w->local.head = waiting.head;
+    w->slice.subscribe = souk_feed_open;
+    w->slice.unsubscribe = souk_feed_close;
+    w->slice.handled = souk_feed_handled;
+    w->slice.lag = souk_feed_lag;
 }
 
 /* The actor that a message is for: live, new, or asleep and then being loaded. */
@@ -239,23 +201,16 @@ find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_me
     return cell;
 }
 
-/* An actor that was only asked, or refused, and never did anything leaves no trace. */
-static void
-forget_if_blank(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell)
-{
-    if (cell->position || cell->stamp == w->slice.stamp) return;
-    if (cell->asked || cell->waiting.head || cell->broken) return; /* One that has asked is in slice->opened. */
-    w->slice.turn.cell = NULL;
-    souk_cell_free(&shard->directory, &shard->arena, cell);
-    atomic_fetch_sub_explicit(&w->partition->actors, 1, memory_order_relaxed);
-}
-
 static void
 run(struct souk_worker *w, struct souk_message *m)
 {
     struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
     if (m->class == SOUK_LOADED) {
-        wake_up(w, shard, m);
+        souk_slice_wake(w, shard, m);
+        return;
+    }
+    if (m->class == SOUK_RETRY) {
+        souk_fault_retry(w, shard, m);
         return;
     }
     souk_assert(m->to.kind < SOUK_KINDS_MAX && w->partition->kinds[m->to.kind]);
@@ -263,14 +218,20 @@ run(struct souk_worker *w, struct souk_message *m)
     bool known = m->class == SOUK_OUTCOME && m->in_batch && m->asks;
     struct souk_cell *cell = known ? m->asks : find_actor(w, shard, m);
     cell->used_ms = w->slice.now_ms;
-    if (cell->loading) {
+    if (cell->loading || (cell->parked && !souk_mutant(OVERTAKE))) {
         souk_fifo_push(&cell->waiting, m);
         return;
     }
-    if (cell->broken) souk_turn_refuse(&w->slice, cell, m, SOUK_DEAD, 0);
-    else souk_turn_run(&w->slice, cell, m);
     w->slice_turns++;
-    forget_if_blank(w, shard, cell);
+    souk_fault_note(w, m);
+    if (w->partition->outcomes_condemned && souk_fault_condemned(w->partition, m)) m->attempts = SOUK_ATTEMPTS;
+    if (cell->broken || m->attempts == SOUK_ATTEMPTS) {
+        souk_fault_bury(w, cell, m);
+    } else if (!souk_turn_run(&w->slice, cell, m)) {
+        souk_fault_turn(w);
+        return;
+    }
+    if (!cell->position) souk_slice_forget(w, shard, cell);
 }
 
 /* A slice that is full takes nothing new, but brings to its end what it has begun: a checkout that is cut in two leaves
@@ -285,7 +246,7 @@ full(const struct souk_worker *w)
 static bool
 endless(const struct souk_worker *w)
 {
-    return w->slice_turns >= w->slice_turns_end || w->slice.batch.length >= 4 * SOUK_SLICE_BYTES;
+    return w->slice_turns >= (w->careful ? 1 : w->slice_turns_end) || w->slice.batch.length >= 4 * SOUK_SLICE_BYTES;
 }
 
 /* Moves some of the backlog of held shards to the local queue, a little of each in turn. */
@@ -315,10 +276,14 @@ ask_again(struct souk_worker *w)
         struct souk_cell *cell = w->slice.cells[i];
         if (!cell->changed) continue;
         cell->changed = false;
-        if (cell->loading) continue;
-        struct souk_fifo waiting = cell->waiting;
-        cell->waiting = (struct souk_fifo){ NULL, NULL };
-        for (struct souk_message *m; (m = souk_fifo_pop(&waiting));) souk_turn_run(&w->slice, cell, m);
+        if (cell->loading || cell->parked) continue; /* They are asked when it can take them again. */
+        for (struct souk_message *m; (m = souk_fifo_pop(&cell->waiting));) souk_fifo_push(&w->again, m);
+    }
+    for (struct souk_message *m; (m = souk_fifo_pop(&w->again));) {
+        struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+        struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
+        souk_fault_note(w, m);
+        if (!souk_turn_run(&w->slice, cell, m)) souk_fault_turn(w);
     }
 }
 
@@ -379,19 +344,6 @@ enqueue(struct souk_worker *w)
     return position;
 }
 
-static void
-remember_call(struct souk_worker *w, const struct souk_message *m)
-{
-    struct souk_shard *shard = souk_shard_of(w->partition, m->asker.key);
-    if (shard->calls_count == shard->calls_room) {
-        uint32_t room = shard->calls_room ? 2 * shard->calls_room : 4;
-        shard->calls = souk_heap_grow(w->heap, shard->calls, shard->calls_room * sizeof *shard->calls,
-                                      room * sizeof *shard->calls);
-        shard->calls_room = room;
-    }
-    shard->calls[shard->calls_count++] = (struct souk_outstanding_call){ m->asker, m->id.position };
-}
-
 /* What the batch's position means for messages, actors and exits. */
 static void
 settle(struct souk_worker *w, uint64_t position)
@@ -404,7 +356,7 @@ settle(struct souk_worker *w, uint64_t position)
         m->id.position = m->dep = position;
         m->in_batch = false;
         if (m->class != SOUK_CALL) continue;
-        remember_call(w, m);
+        souk_shard_call(souk_shard_of(w->partition, m->asker.key), w->heap, m);
         souk_fifo_push(&w->exits_now, m);
     }
     for (uint32_t i = 0; i < s->cells_count; i++) {
@@ -456,8 +408,7 @@ give_back(struct souk_worker *w)
         if (!shard->backlog.tail) shard->backlog.tail = m;
         shard->backlog_count++;
     }
-    for (struct souk_live *live; (live = souk_lives_pop(&w->lives));)
-        souk_lives_push(&souk_shard_of(w->partition, live->key)->lives, live);
+    souk_lives_leave(w);
 }
 
 static void
@@ -474,7 +425,7 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     if (w->due[n] < w->due_min) w->due_min = w->due[n];
     souk_tally_up(w, SOUK_N_DEPTH, (uint64_t)shard->backlog_count - shard->backlog_told); /* The sum is a gauge. */
     shard->backlog_told = shard->backlog_count;
-    if (shard->backlog.head || shard->lives.head || !souk_mailbox_empty(&shard->mailbox)) {
+    if (shard->backlog.head || souk_lives_wait(shard) || !souk_mailbox_empty(&shard->mailbox)) {
         atomic_store(&shard->state, SOUK_SHARD_QUEUED); /* release: pairs with the acquire in take_shard() */
         souk_ready_put(w->ready, shard);
         return;
@@ -505,12 +456,14 @@ count(struct souk_worker *w)
 static void
 close_slice(struct souk_worker *w)
 {
-    ask_again(w);
     w->slice.turn.cell = NULL;
     w->slice.turn.live = NULL;
     record_sends(w);
+    if (w->attempts_count) souk_fault_record(w);
     record_opened(w);
+    souk_lives_set_deadlines(w);
     settle(w, w->slice.batch.length > SOUK_BATCH_HEADER ? enqueue(w) : 0);
+    if (w->rebuilds.head) souk_fault_rebuild(w);
     give_back(w);
     publish(w);
     for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
@@ -611,14 +564,14 @@ run_all(struct souk_worker *w)
     (void)refill(w); /* Volatile actors that always have something to do must not keep it waiting. */
     do {
         for (struct souk_message *m; !endless(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
-        for (struct souk_live *live; !endless(w) && !w->local.head && (live = souk_lives_pop(&w->lives));) {
-            souk_lives_run(w, live);
+        w->turn_page->busy = 0;
+        while (!endless(w) && !w->local.head && souk_lives_run(w)) {
             if (w->slice_turns - refilled < EACH) continue;
             refilled = w->slice_turns;
             (void)refill(w);
             (void)take_incoming(w);
         }
-    } while (!endless(w) && (w->local.head || w->lives.head || (!full(w) && (refill(w) || take_incoming(w)))));
+    } while (!endless(w) && (w->local.head || (!full(w) && (refill(w) || take_incoming(w)))));
 }
 
 bool
@@ -627,6 +580,7 @@ souk_slice_step(struct souk_worker *w)
     struct souk_partition *p = w->partition;
     uint64_t ahead = atomic_load(&p->position) - atomic_load(&p->durable);
     if (ahead + 2 * p->workers_count >= SOUK_RING || atomic_load(&p->backlog_bytes) > 2 * p->backlog_max) return false;
+    if (w->careful && ahead) return false;
     begin(w);
     for (unsigned n = 0; n < 16 && take_ready(w, w->ready); n++) {}
     take_due(w);
@@ -636,8 +590,10 @@ souk_slice_step(struct souk_worker *w)
     if (!w->held_count && !w->exits_now.head) return came;
     souk_panic_teller(souk_turn_tell, &w->slice);
     souk_panic_catch(&w->slice.catch);
-    if (_setjmp(w->slice.catch.jump)) souk_lives_caught(w); /* A turn has failed. */
+    if (_setjmp(w->slice.catch.jump)) souk_fault_caught(w); /* A turn has failed. */
     run_all(w);
+    ask_again(w);
+    w->turn_page->busy = 0;
     souk_panic_catch(NULL);
     close_slice(w);
     souk_panic_teller(NULL, NULL);

@@ -12,6 +12,7 @@ souk_worker_open(struct souk_partition *p, unsigned number)
     w->partition = p;
     w->number = number;
     w->heap = heap;
+    w->turn_page = p->page ? souk_page_slot(p->page, number) : &w->turn_page_none;
     souk_slice_init(w);
     w->read_memory = souk_heap_alloc(heap, SOUK_SCRATCH_BYTES);
     w->ready = souk_ready_open(heap, SOUK_SHARDS);
@@ -42,6 +43,8 @@ dispatch(struct souk_worker *w, struct souk_message *m)
 {
     if (m->class == SOUK_ANSWER) souk_request_answer(w, m);
     else if (m->class == SOUK_CALL) souk_port_call(w, m);
+    else if (m->class == SOUK_NEWS && !m->to.kind) souk_feed_told(w, m);
+    else if (m->class == SOUK_FEED) souk_feed_over(w, m);
     else souk_worker_deliver(w, m);
 }
 

@@ -99,14 +99,40 @@ answer_lamp_show(const struct lamp *l, const struct lamp_show *q SOUK_UNUSED, co
 SOUK_VOLATILE(lamp, LAMP_TABLE, .on_fault = SOUK_RESTART, .queue_max = 100);
 '''
 
+EAR = '''
+#include <souk/topic.h>
+#define EAR_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)   \\
+    COMMAND(1, ear_start, public, )                                         \\
+    COMMAND(2, ear_happened, internal, SOUK_HAPPENED(F))
+SOUK_PROTOCOL(ear, 10, EAR_TABLE);
+#define EAR_STATE(F, L, M) F(1, bool, on)
+SOUK_STATE(ear, EAR_STATE);
+static souk_verdict
+on_ear_start(struct ear *self SOUK_UNUSED, const struct ear_start *c SOUK_UNUSED, souk_turn *turn)
+{
+    souk_subscribe(turn, ear_happened, SOUK_EVENTS(lamp_went), .after = SOUK_FROM_NOW);
+    return SOUK_ACCEPT;
+}
+static souk_verdict
+on_ear_happened(struct ear *self, const struct ear_happened *c, souk_turn *turn)
+{
+    struct lamp_went e;
+    if (souk_event_read(turn, c, lamp_went, &e)) self->on = e.on;
+    return SOUK_ACCEPT;
+}
+SOUK_VOLATILE(ear, EAR_TABLE);
+'''
+
+LISTENER = KIND[:KIND.index('#define LAMP_STATE')] + EAR  # A file has one kind.
+
 COMPILERS = [c for c in ('gcc', 'clang') if shutil.which(c)]
 
 
 class CompileErrors(unittest.TestCase):
     kind = KIND
 
-    def said(self, compiler, *changes):
-        text = self.kind
+    def said(self, compiler, *changes, text=None):
+        text = text or self.kind
         for old, new in changes:
             self.assertIn(old, text)
             text = text.replace(old, new, 1)
@@ -114,14 +140,24 @@ class CompileErrors(unittest.TestCase):
                                '-I', os.path.join(ROOT, 'include')], input=text.encode(), capture_output=True, check=False)
         return None if done.returncode == 0 else done.stderr.decode()
 
-    def fails(self, culprit, *changes):
+    def fails(self, culprit, *changes, text=KIND):
         for compiler in COMPILERS:
             with self.subTest(compiler=compiler, culprit=culprit):
-                self.assertRegex(self.said(compiler, *changes) or 'it compiles', culprit)
+                self.assertRegex(self.said(compiler, *changes, text=text) or 'it compiles', culprit)
 
     def test_a_right_kind_compiles(self):
         for compiler in COMPILERS:
             self.assertIsNone(self.said(compiler))
+
+    def test_a_subscriber(self):
+        for compiler in COMPILERS:
+            self.assertIsNone(self.said(compiler, text=LISTENER))
+        for culprit, old, new in (
+                ('ear_start', 'souk_subscribe(turn, ear_happened', 'souk_subscribe(turn, ear_start'),
+                ('ear_happened: its fields must be', 'SOUK_HAPPENED(F)', 'SOUK_HAPPENED(F) F(10, u32, more)'),
+                ('lamp_turn_event', 'SOUK_EVENTS(lamp_went)', 'SOUK_EVENTS(lamp_turn)'),
+                ('pointer', 'struct lamp_went e;', 'struct lamp_view e;')):
+            self.fails(culprit, (old, new), text=LISTENER)
 
     def test_a_missing_handler(self):
         self.fails('decide_lamp_turned', ('decide_lamp_turned(const', 'decide_lamp_turnt(const'))

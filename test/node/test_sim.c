@@ -115,6 +115,7 @@ run_seed(uint64_t seed, uint32_t crash_one_in)
     assert_true(reminders >= 3 && reminders % 3 == 0); /* Each ring that was accepted rings three times. */
     uint64_t trace = souk_sim_counts(sim).trace;
     crashes += souk_sim_counts(sim).crashes;
+    assert_int_equal(souk_sim_counts(sim).faults, 0);
     souk_sim_close(&sim);
     return trace;
 }

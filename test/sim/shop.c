@@ -561,6 +561,7 @@ shop_run(const struct shop_options *options, struct shop_result *result, void (*
     check_money();
     check_journal();
     struct souk_sim_counts counts = souk_sim_counts(shop->sim);
+    if (counts.faults) complain("%llu turns failed", (unsigned long long)counts.faults);
     result->steps = counts.steps;
     result->crashes = (unsigned)counts.crashes;
     result->trace = counts.trace;

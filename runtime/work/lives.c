@@ -516,7 +516,8 @@ turn(struct souk_slice *s, struct souk_live *live, struct souk_message *m)
     souk_live_begin(s, live, m);
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &s->scratch };
     souk_verdict verdict = souk_live_speak(s, live, m->tag, &in, NULL);
-    if (verdict != SOUK_ACCEPT || m->spawns || s->turn.kept || live->extra) return souk_live_settle(s, live, m, verdict);
+    bool plain = verdict == SOUK_ACCEPT && !m->spawns && !s->turn.kept && !live->extra;
+    if (!plain) return souk_live_settle(s, live, m, verdict);
     souk_message_free(s->heap, m);
     return s->turn.ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
 }

@@ -559,14 +559,13 @@ take_uncut(struct souk_worker *w)
 static void
 run_all(struct souk_worker *w)
 {
-    enum { EACH = SOUK_SLICE_TURNS };
     uint32_t refilled = 0;
     (void)refill(w); /* Volatile actors that always have something to do must not keep it waiting. */
     do {
         for (struct souk_message *m; !endless(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
         w->turn_page->busy = 0;
         while (!endless(w) && !w->local.head && souk_lives_run(w)) {
-            if (w->slice_turns - refilled < EACH) continue;
+            if (w->slice_turns - refilled < SOUK_SLICE_TURNS) continue;
             refilled = w->slice_turns;
             (void)refill(w);
             (void)take_incoming(w);

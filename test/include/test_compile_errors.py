@@ -140,7 +140,7 @@ class CompileErrors(unittest.TestCase):
                                '-I', os.path.join(ROOT, 'include')], input=text.encode(), capture_output=True, check=False)
         return None if done.returncode == 0 else done.stderr.decode()
 
-    def fails(self, culprit, *changes, text=KIND):
+    def fails(self, culprit, *changes, text=None):
         for compiler in COMPILERS:
             with self.subTest(compiler=compiler, culprit=culprit):
                 self.assertRegex(self.said(compiler, *changes, text=text) or 'it compiles', culprit)

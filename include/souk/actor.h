@@ -250,7 +250,7 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
         return decide_##message(self, &body, turn);                                                   \
     }
 #define SOUK_DECIDE_REPLY_(number, reply, command)                                                    \
-    case reply##_tag: return decide_##reply(self, outcome, turn);
+    case reply##_tag: return outcome ? decide_##reply(self, outcome, turn) : SOUK_UNKNOWN;
 #define SOUK_ANSWER_QUERY_(number, message, view, ...)                                                \
     case message##_tag: {                                                                             \
         struct message body;                                                                          \

@@ -50,6 +50,12 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
 
 /* ---- Arriving. ---- */
 
+static bool
+has_room(const struct souk_worker *w, const struct souk_shard *shard)
+{
+    return shard->population.count < w->partition->volatile_max;
+}
+
 /* Whether somebody waits for what the message brings. */
 static inline bool
 is_awaited(const struct souk_message *m)
@@ -121,21 +127,46 @@ first_spoken_to(struct souk_worker *w, struct souk_shard *shard, const struct so
 {
     bool speaks = m->class == SOUK_TELL || m->class == SOUK_ASK || m->class == SOUK_REQUEST;
     if (!speaks || souk_key_anonymous(m->to.key) || souk_key_none(m->to.key)) return NULL;
-    if (shard->population.count >= w->partition->volatile_max) return NULL;
-    const struct souk_kind *kind = w->partition->kinds[m->to.kind];
+    const struct souk_kind *kind = souk_kind_of(w->partition, m->to.kind);
+    if (!kind || !kind->policy || !has_room(w, shard)) return NULL;
     struct souk_live *live = souk_live_new(&shard->population, &shard->arena, kind, m->to.key);
     souk_tally_up(w, SOUK_N_LIVES, 1);
     if (kind->policy->idle_ms) souk_lives_watch_idle(w, shard, live);
     return live;
 }
 
-/* A signal that is followed when it arrives, not in its turn. */
+/* A signal that is followed when it arrives, not in its turn: one that is down, or busy, is watched all the same. */
 static bool
 take_early(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
 {
-    if (m->tag != SOUK_SIGNAL_CANCEL) return false;
-    struct souk_message *ask = souk_live_take_ask(live, m->asker);
-    if (ask) souk_message_free(w->heap, ask);
+    souk_ref from = { m->asker.kind, m->asker.key };
+    struct souk_message *ask;
+    switch ((enum souk_signal)m->tag) {
+    case SOUK_SIGNAL_CANCEL:
+        ask = souk_live_take_ask(live, m->asker);
+        if (ask) souk_message_free(w->heap, ask);
+        break;
+    case SOUK_SIGNAL_LINK:
+        souk_bond_add(live, w->heap, (struct souk_bond){ from, 0, SOUK_BOND_LINK });
+        break;
+    case SOUK_SIGNAL_UNLINK:
+        souk_bond_remove(live, SOUK_BOND_LINK, from, 0);
+        break;
+    case SOUK_SIGNAL_MONITOR:
+        souk_bond_add(live, w->heap, (struct souk_bond){ from, m->asker.number, SOUK_BOND_WATCHER });
+        break;
+    case SOUK_SIGNAL_UNMONITOR:
+        souk_bond_remove(live, SOUK_BOND_WATCHER, from, m->asker.number);
+        break;
+    case SOUK_SIGNAL_CHILD_DOWN:
+        souk_bond_remove(live, SOUK_BOND_CHILD, from, 0);
+        break;
+    case SOUK_SIGNAL_TRACE:
+        live->traced = m->refusal;
+        break;
+    default:
+        return false; /* The others have their turns. */
+    }
     souk_message_free(w->heap, m);
     return true;
 }
@@ -145,7 +176,8 @@ souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_
 {
     struct souk_live *live = souk_live_find(&shard->population, m->to);
     if (!live && !(live = first_spoken_to(w, shard, m))) {
-        bury(w, m, SOUK_DEAD, 0);
+        bool full = !souk_key_anonymous(m->to.key) && !souk_key_none(m->to.key) && !has_room(w, shard);
+        bury(w, m, full ? SOUK_REFUSED : SOUK_DEAD, full ? SOUK_OVERLOADED : 0);
         return;
     }
     if (m->class == SOUK_SIGNAL && take_early(w, live, m)) return;
@@ -242,7 +274,8 @@ start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *l
 {
     const struct souk_message *start = live->extra->start;
     live->paused = false;
-    if (start) {
+    if (live->kind->policy->idle_ms && !souk_key_anonymous(live->key)) souk_lives_watch_idle(w, shard, live);
+    if (start && !(live->head && live->head->spawns)) { /* It may have been put aside before. */
         struct souk_message *m = souk_message_new(w->heap, SOUK_TELL, start->length);
         memcpy(m, start, sizeof *m + start->length);
         struct souk_fifo first = { NULL, NULL };
@@ -314,7 +347,7 @@ souk_lives_spawn(void *self, const struct souk_kind *kind, enum souk_where where
             break;
         }
     }
-    if (shard->population.count >= w->partition->volatile_max) return NULL;
+    if (!has_room(w, shard)) return NULL;
     souk_tally_up(w, SOUK_N_LIVES, 1);
     return souk_live_new(&shard->population, &shard->arena, kind, (souk_key){ 0, 0 });
 }
@@ -393,18 +426,33 @@ pause_ms(const struct souk_live *live, uint64_t now_ms)
     return pause - souk_hash_mix(live->key.low ^ live->key.high ^ now_ms) % (pause / 2 + 1);
 }
 
+/* How many restarts there were lately, with this one. */
+static uint32_t
+count_restart(struct souk_live *live, souk_heap *heap, uint64_t now_ms)
+{
+    struct souk_extra *x = souk_live_extra(live, heap);
+    uint64_t within_ms = live->kind->policy->within_ms ? live->kind->policy->within_ms : 10000;
+    uint32_t over = 0;
+    while (over < x->restarts && now_ms - x->restarted_ms[over] > within_ms) over++;
+    x->restarts -= over;
+    if (over) memmove(x->restarted_ms, x->restarted_ms + over, x->restarts * sizeof *x->restarted_ms);
+    if (x->restarts == x->restarts_room) {
+        uint32_t room = x->restarts_room ? 2 * x->restarts_room : 4;
+        x->restarted_ms = souk_heap_grow(heap, x->restarted_ms, x->restarts_room * sizeof *x->restarted_ms,
+                                         room * sizeof *x->restarted_ms);
+        x->restarts_room = room;
+    }
+    x->restarted_ms[x->restarts++] = now_ms;
+    return x->restarts;
+}
+
 /* The next life after a failed one; false when there have been too many. */
 static bool
 restart(struct souk_worker *w, struct souk_live *live)
 {
     const struct souk_volatile *policy = live->kind->policy;
-    struct souk_extra *x = souk_live_extra(live, w->heap);
     uint64_t now = w->slice.now_ms;
-    if (now - x->restarts_ms > (policy->within_ms ? policy->within_ms : 10000)) {
-        x->restarts = 0;
-        x->restarts_ms = now;
-    }
-    if (x->restarts++ >= (policy->restarts_max ? policy->restarts_max : 5)) return false;
+    if (count_restart(live, w->heap, now) > (policy->restarts_max ? policy->restarts_max : 5)) return false;
     souk_tally_up(w, SOUK_N_RESTARTS, 1);
     souk_live_restart(&w->slice, live);
     route_all(w);
@@ -418,12 +466,13 @@ static bool
 fail(struct souk_worker *w, struct souk_live *live)
 {
     struct souk_turn *turn = &w->slice.turn;
-    struct souk_message *m = turn->kept ? NULL : turn->message;
+    struct souk_message *m = turn->gathered ? NULL : turn->message;
     const struct souk_volatile *policy = live->kind->policy;
     souk_tally_up(w, SOUK_N_FAULTS, 1);
     souk_fault_tell(w, &live->identity, m);
     w->slice.catch.what = w->slice.catch.file = NULL;
     souk_live_undo(turn);
+    souk_live_end_gathered(turn);
     if (m && m->class == SOUK_NEWS) souk_live_handled(&w->slice, live, m);
     if (m && m->spawns && policy->on_fault == SOUK_RESTART && !souk_live_extra(live, w->heap)->start)
         live->extra->start = m;
@@ -456,8 +505,9 @@ is_idle(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
     uint64_t used_ms = live->extra->used_ms;
     souk_message_free(w->heap, m);
     if (!live->head && w->slice.now_ms - used_ms >= live->kind->policy->idle_ms) return true;
-    signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_IDLE,
-              used_ms + live->kind->policy->idle_ms);
+    if (!live->extra->pause) /* Else it looks already, since a restart. */
+        signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_IDLE,
+                  used_ms + live->kind->policy->idle_ms);
     return false;
 }
 
@@ -469,7 +519,8 @@ turn(struct souk_slice *s, struct souk_live *live, struct souk_message *m)
     souk_live_begin(s, live, m);
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &s->scratch };
     souk_verdict verdict = souk_live_speak(s, live, m->tag, &in, NULL);
-    if (verdict != SOUK_ACCEPT || !live->started || live->extra) return souk_live_settle(s, live, m, verdict);
+    bool plain = verdict == SOUK_ACCEPT && !m->spawns && !s->turn.kept && !live->extra;
+    if (!plain) return souk_live_settle(s, live, m, verdict);
     souk_message_free(s->heap, m);
     return s->turn.ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
 }

@@ -228,6 +228,26 @@ souk_shard_of(const struct souk_partition *p, souk_key key)
     return &p->shards[key.high % SOUK_SHARDS];
 }
 
+/* The kind of that number, if the node hosts it. */
+static inline const struct souk_kind *
+souk_kind_of(const struct souk_partition *p, uint32_t number)
+{
+    return number < SOUK_KINDS_MAX ? p->kinds[number] : NULL;
+}
+/* Whether it is a volatile one. */
+static inline bool
+souk_is_volatile(const struct souk_partition *p, uint32_t number)
+{
+    const struct souk_kind *kind = souk_kind_of(p, number);
+    return kind && kind->policy;
+}
+/* Whether lives.c takes a message: for volatile actors, and for nobody. Event-sourced ones know no signals. */
+static inline bool
+souk_is_for_lives(const struct souk_partition *p, const struct souk_message *m)
+{
+    return !souk_kind_of(p, m->to.kind) || souk_is_volatile(p, m->to.kind) || m->class == SOUK_SIGNAL;
+}
+
 /* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's
  * holder. */
 void souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake);

@@ -102,7 +102,8 @@ get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *liv
     }
     live->queued = true;
     live->awaited = awaited;
-    if (!live->started && !awaited && ++w->newborn_run % NEWBORN) souk_lives_push_front(&shard->ready[list], live);
+    bool newborn = live->head->spawns && ++w->newborn_run % NEWBORN;
+    if (newborn) souk_lives_push_front(&shard->ready[list], live);
     else souk_lives_push(&shard->ready[list], live);
     if (w->holds[shard->number]) mark_busy(w, shard, list);
 }

@@ -188,6 +188,7 @@ take_outcome(struct souk_slice *slice, struct souk_live *live, struct souk_messa
         outcome.body.length = 0;
     }
     uint32_t reply = open->reply;
+    souk_at_tag(slice, reply | SOUK_AT_REPLY);
     call_off(slice, open);
     souk_open_remove(live, outcome.ask);
     turn->asked_mark = live->asked;
@@ -221,6 +222,7 @@ take_signal(struct souk_slice *slice, struct souk_live *live, const struct souk_
 {
     souk_turn *turn = &slice->turn;
     souk_ref who = ref_of(m->asker);
+    souk_at_tag(slice, m->tag | SOUK_AT_SIGNAL);
     switch ((enum souk_signal)m->tag) {
     case SOUK_SIGNAL_STOP:
         turn->ends = true;
@@ -245,9 +247,6 @@ take_signal(struct souk_slice *slice, struct souk_live *live, const struct souk_
         break;
     case SOUK_SIGNAL_LINK_DOWN:
         return take_down(slice, live, m);
-    case SOUK_SIGNAL_TRACE:
-        live->traced = m->refusal;
-        break;
     case SOUK_SIGNAL_CANCEL: /* These three are handled when they arrive, before they get here. */
     case SOUK_SIGNAL_RESTART:
     case SOUK_SIGNAL_IDLE:
@@ -277,6 +276,7 @@ take_message(struct souk_slice *slice, struct souk_live *live, struct souk_messa
     if (m->class == SOUK_NEWS && !souk_live_topic(live, m)) return SOUK_ACCEPT; /* Unsubscribed meanwhile. */
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
     if (!m->is_query) return souk_live_speak(slice, live, m->tag, &in, NULL);
+    souk_at_tag(slice, m->tag | SOUK_AT_QUERY);
     slice->catch.armed = true;
     souk_verdict verdict = live->kind->answer(live->state, m->tag, &in, &slice->turn);
     slice->catch.armed = false;
@@ -301,6 +301,7 @@ souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_m
 {
     souk_turn *turn = &slice->turn;
     enum souk_live_next next = turn->ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
+    if (verdict != SOUK_ACCEPT) turn->verdict = verdict;
     if (verdict == SOUK_FAILED) return SOUK_LIVE_FAILS;
     if (turn->kept) return next;
     if (verdict == SOUK_WAIT && m->is_query && m->due_ms > slice->now_ms) {
@@ -313,6 +314,7 @@ souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_m
         souk_live_undo(turn);
         next = SOUK_LIVE_GOES_ON;
         slice->counts.refusals++;
+        souk_kind_count(&slice->tally[live->kind->number].refusals, 1);
         if (verdict == SOUK_MALFORMED || verdict == SOUK_UNKNOWN) slice->counts.malformed++;
         souk_turn_answer(turn, m, SOUK_REFUSED, verdict);
     }
@@ -329,6 +331,7 @@ souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_mes
     souk_live_begin(slice, live, m);
     if (m->due_ms && m->due_ms < slice->now_ms && (m->class == SOUK_ASK || m->class == SOUK_REQUEST)) {
         slice->counts.expired++; /* Its asker has given up; no work is done for him any more. */
+        slice->turn.verdict = SOUK_EXPIRED;
         souk_turn_answer(&slice->turn, m, SOUK_LATE, 0);
         souk_message_free(slice->heap, m);
         return SOUK_LIVE_GOES_ON;

@@ -37,7 +37,7 @@ struct souk_request {
 };
 
 /* Sends a request. On the worker's thread only; done() is called on it later, never inside this call. Requests of one
- * worker to one actor arrive in the order of the calls. SOUK_ERR_BUSY (too much is under way) and SOUK_ERR_FULL (the
+ * worker to one actor arrive in the order of the calls. SOUK_ERR_BUSY (too much is under way, or memory_max is reached) and SOUK_ERR_FULL (the
  * disk is nearly full; commands only): then done() is not called. */
 souk_err souk_worker_ask(souk_worker *worker, struct souk_request *request) SOUK_MUST_CHECK;
 /* Encodes `message` for `row` and asks: the row's own struct, as in souk_tell(). */
@@ -99,10 +99,15 @@ struct souk_options {
     uint32_t checkpoint_mib;            /* Journal growth between checkpoints; 0: 256. */
     uint32_t actors_max;                /* Live in memory before idle ones are put to sleep; 0: 4 Mi. */
     uint32_t volatile_max;              /* Volatile ones in one shard before spawning is refused; 0: 16 Mi. */
+    uint64_t memory_max;                /* Bytes; 0: no limit. While the node's actors and messages use more (stats'
+                                         * memory_used; not LevelDB's and the guests' own), requests are refused
+                                         * SOUK_ERR_BUSY, and no volatile actor is made: souk_spawn() gives souk_nobody. */
 };
 
 /* Opens the data directory, recovers, and starts the workers; returns when guests have entered. `why` gets a sentence
- * on failure. Errors as souk_data_open()'s, and the guests'. */
+ * on failure. Errors as souk_data_open()'s, and the guests'. SOUK_ERR_MEMORY: there was not enough to begin with. Once it
+ * reads its journal, and from then on, a node that gets no more memory ends its process: it says "out of memory" and
+ * aborts (SIGABRT). What was acknowledged is there when it is opened again. See memory_max for a limit before that. */
 souk_err souk_node_open(souk_node **out, const struct souk_options *options, char *why,
                         size_t why_size) SOUK_MUST_CHECK;
 /* Asks guests to finish: waits up to within_ms until all are idle and all is durable. */
@@ -125,7 +130,7 @@ struct souk_stats {
     uint64_t batches, batch_bytes, groups, group_bytes, commits_inline, checkpoints;
     uint64_t requests, requests_refused, replies, steals, parks;
     /* Now: the journal's last position and the last durable one, actors in memory, messages waiting, bytes. */
-    uint64_t position, durable, actors, mailbox_depth, memory_bytes, backlog_bytes;
+    uint64_t position, durable, actors, mailbox_depth, memory_bytes, memory_used, backlog_bytes;
     /* Subscriptions (souk/topic.h) now; for them: events handed over and left out, groups read from the journal. */
     uint64_t feeds, feed_events, feed_skipped, feed_reads;
 };

@@ -86,6 +86,7 @@ load(struct souk_partition *p, const struct souk_message *wanted)
     size_t length = 0;
     souk_snapshot_name(name, wanted->to.kind, wanted->to.key);
     souk_err err = p->vault->ops->get(p->vault, (struct souk_bytes){ name, sizeof name }, &value, &length);
+    souk_assert(err != SOUK_ERR_MEMORY && "out of memory"); /* Not the actor's fault: it shall not be set apart. */
     if (err) length = 0;
     struct souk_message *m = souk_message_new(p->keeper_heap, SOUK_LOADED, length);
     m->to = wanted->to;

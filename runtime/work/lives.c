@@ -112,13 +112,20 @@ souk_lives_leave(struct souk_worker *w)
         while (pop_busy(w, list)) {}
 }
 
+/* Whether there may be one more. */
+static bool
+has_berth(const struct souk_worker *w, const struct souk_shard *shard)
+{
+    return shard->population.count < w->partition->volatile_max && !souk_partition_crammed(w->partition);
+}
+
 /* A named actor is there when it is first spoken to. */
 static struct souk_live *
 first_spoken_to(struct souk_worker *w, struct souk_shard *shard, const struct souk_message *m)
 {
     bool speaks = m->class == SOUK_TELL || m->class == SOUK_ASK || m->class == SOUK_REQUEST;
     if (!speaks || souk_key_anonymous(m->to.key) || souk_key_none(m->to.key)) return NULL;
-    if (shard->population.count >= w->partition->volatile_max) return NULL;
+    if (!has_berth(w, shard)) return NULL;
     const struct souk_kind *kind = w->partition->kinds[m->to.kind];
     struct souk_live *live = souk_live_new(&shard->population, &shard->arena, kind, m->to.key);
     souk_tally_up(w, SOUK_N_LIVES, 1);
@@ -311,7 +318,7 @@ souk_lives_spawn(void *self, const struct souk_kind *kind, enum souk_where where
             break;
         }
     }
-    if (shard->population.count >= w->partition->volatile_max) return NULL;
+    if (!has_berth(w, shard)) return NULL;
     souk_tally_up(w, SOUK_N_LIVES, 1);
     return souk_live_new(&shard->population, &shard->arena, kind, (souk_key){ 0, 0 });
 }

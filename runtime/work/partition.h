@@ -187,6 +187,7 @@ struct souk_partition {
     uint64_t backlog_max, checkpoint_bytes;
     uint32_t actors_max; /* Live in memory before idle ones are put to sleep. */
     uint32_t volatile_max; /* In each shard. */
+    uint64_t memory_max;   /* Bytes in use; UINT64_MAX: no limit. */
     /* Time (R9): the last recorded one plus what has passed since. */
     uint64_t base_ms, base_ns;
     _Atomic bool timers_run; /* False until recovery has delivered all that was outstanding. */
@@ -224,6 +225,13 @@ static inline struct souk_shard *
 souk_shard_of(const struct souk_partition *p, souk_key key)
 {
     return &p->shards[key.high % SOUK_SHARDS];
+}
+
+/* Whether its actors and messages use more memory than they may: nothing new is begun. Any thread. */
+static inline bool
+souk_partition_crammed(const struct souk_partition *p)
+{
+    return p->memory_max != UINT64_MAX && souk_memory_used(p->memory) > p->memory_max;
 }
 
 /* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's
@@ -391,6 +399,7 @@ struct souk_partition_options {
     unsigned workers;
     uint64_t backlog_max, checkpoint_bytes;
     uint32_t actors_max, volatile_max;
+    uint64_t memory_max; /* 0: no limit. */
 };
 /* Makes a partition and brings it to where its journal ends. Not yet any threads. Damage is told in `why`. */
 souk_err souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why,

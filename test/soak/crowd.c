@@ -21,8 +21,8 @@ struct client {
     unsigned number; /* Among all. */
     enum step step;
     souk_key job;
-    uint32_t phase, looked;
-    bool under_way, filled;
+    uint32_t phase, round, seen; /* In that round of looking or filling it has seen to so many purses. */
+    bool under_way;
 };
 
 struct soak soak;
@@ -91,8 +91,7 @@ run_job(struct client *c)
 static void
 look(struct client *c)
 {
-    ask(c, LOOK, souk_ref(purse, purse_key(c, c->number + c->looked)), &purse_show_query,
-        &(struct purse_show){ .paid_min = 0 });
+    ask(c, LOOK, souk_ref(purse, purse_key(c, c->seen)), &purse_show_query, &(struct purse_show){ .paid_min = 0 });
 }
 
 /* What a client does when it has nothing under way. */
@@ -101,9 +100,13 @@ next(struct client *c)
 {
     uint32_t mode = atomic_load(&soak.mode), all = soak.clients * atomic_load(&soak.entered);
     c->step = IDLE;
-    if (mode == SOAK_LOAD && c->number < SOAK_PURSES && !c->filled) {
-        c->filled = true; /* All that are there fill as many; a second filling does nothing. */
-        ask(c, FILL, souk_ref(purse, purse_key(c, c->number)), &purse_fill_command,
+    if (c->round != atomic_load(&soak.round)) {
+        c->round = atomic_load(&soak.round);
+        c->seen = c->number;
+    }
+    if (mode == SOAK_LOAD && c->seen < SOAK_PURSES) { /* A second filling does nothing. */
+        c->seen += all;
+        ask(c, FILL, souk_ref(purse, purse_key(c, c->seen - all)), &purse_fill_command,
             &(struct purse_fill){ .owner = SOUK_TEXT("x"), .amount = SOAK_FUNDS });
     } else if (mode == SOAK_LOAD && below(c, 4) == 0) {
         struct purse_pay pay = { { c->seed | 1, ++soak.payments }, purse_key(c, below(c, SOAK_PURSES)),
@@ -111,9 +114,9 @@ next(struct client *c)
         ask(c, PAY, souk_ref(purse, purse_key(c, below(c, SOAK_PURSES))), &purse_pay_command, &pay);
     } else if (mode == SOAK_LOAD) {
         run_job(c);
-    } else if (mode == SOAK_LOOK && c->number + c->looked < SOAK_PURSES) {
+    } else if (mode == SOAK_LOOK && c->seen < SOAK_PURSES) {
         look(c);
-        c->looked += all;
+        c->seen += all;
     } else {
         soak.busy--;
     }
@@ -196,7 +199,6 @@ tick(void *self, souk_worker *worker, unsigned number, uint64_t now_ns)
     for (unsigned i = 0; i < soak.clients; i++) {
         struct client *c = &clients[number][i];
         if (c->step != IDLE) continue;
-        if (atomic_load(&soak.mode) == SOAK_LOAD) c->looked = 0;
         soak.busy++;
         next(c);
     }

@@ -17,6 +17,7 @@ struct soak {
     _Atomic uint32_t mode;      /* enum soak_mode */
     _Atomic uint32_t entered;   /* Workers that serve. */
     _Atomic uint32_t busy;      /* Clients with something under way. */
+    _Atomic uint32_t round;     /* Grows with each mode that is set. */
     _Atomic uint32_t looks;     /* Purses looked at since the mode was set. */
     _Atomic uint64_t balance, open; /* What they had. */
     _Atomic uint64_t requests, answers, jobs, payments, outcomes; /* Since the start. */

@@ -78,7 +78,7 @@ bool
 souk_slice_drain(struct souk_worker *w, struct souk_shard *shard)
 {
     for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) {
-        if (is_volatile(w, m->to.kind)) souk_lives_deliver(w, shard, m);
+        if (is_volatile(w, m->to.kind) || !m->to.kind) souk_lives_deliver(w, shard, m); /* To nobody: it is buried. */
         else backlog_push(shard, m);
     }
     return souk_mailbox_empty(&shard->mailbox);

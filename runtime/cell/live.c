@@ -48,16 +48,14 @@ free_fifo(souk_heap *heap, struct souk_fifo *fifo)
     for (struct souk_message *m; (m = souk_fifo_pop(fifo));) souk_message_free(heap, m);
 }
 
-/* All of the second block but the start, the parent and the record of restarts. */
+/* All of the second block that belongs to one life: not bonds, the start, the parent and the record of restarts. */
 static void
 clear_extra(struct souk_live *live, souk_heap *heap)
 {
     struct souk_extra *x = live->extra;
     souk_heap_free(heap, x->open, x->open_room * sizeof *x->open);
-    souk_heap_free(heap, x->bonds, x->bonds_room * sizeof *x->bonds);
     x->open = NULL;
-    x->bonds = NULL;
-    x->open_count = x->open_room = x->bonds_count = x->bonds_room = 0;
+    x->open_count = x->open_room = 0;
     while (x->gatherings) souk_gathering_free(live, heap, x->gatherings->number);
     x->trap = 0;
 }
@@ -77,6 +75,7 @@ souk_live_free(struct souk_population *p, struct souk_arena *arena, struct souk_
     souk_state_clear(live->kind, live->state);
     if (live->extra) {
         clear_extra(live, arena->heap);
+        souk_heap_free(arena->heap, live->extra->bonds, live->extra->bonds_room * sizeof *live->extra->bonds);
         free_fifo(arena->heap, &live->extra->stash);
         free_fifo(arena->heap, &live->extra->waiting);
         if (live->extra->start) souk_message_free(arena->heap, live->extra->start);

@@ -302,6 +302,9 @@ souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_m
     souk_turn *turn = &slice->turn;
     enum souk_live_next next = turn->ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
     if (verdict == SOUK_FAILED) return SOUK_LIVE_FAILS;
+    /* What it has changed may be what a query waits for. A message that was kept is none, and may be freed by now. */
+    if ((turn->kept || !m->is_query) && live->extra && live->extra->waiting.head)
+        souk_live_push_front(live, &live->extra->waiting);
     if (turn->kept) return next;
     if (verdict == SOUK_WAIT && m->is_query && m->due_ms > slice->now_ms) {
         souk_fifo_push(&souk_live_extra(live, slice->heap)->waiting, m);
@@ -316,8 +319,6 @@ souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_m
         if (verdict == SOUK_MALFORMED || verdict == SOUK_UNKNOWN) slice->counts.malformed++;
         souk_turn_answer(turn, m, SOUK_REFUSED, verdict);
     }
-    /* What it has changed may be what a query waits for. */
-    if (!m->is_query && live->extra && live->extra->waiting.head) souk_live_push_front(live, &live->extra->waiting);
     if (m->class == SOUK_NEWS) souk_live_handled(slice, live, m);
     if (!keep_start(slice, live, m)) souk_message_free(slice->heap, m);
     return next;

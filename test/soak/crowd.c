@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLIENTS_MAX = 32, WITHIN_MS = 100000 };
+enum { CLIENTS_MAX = 32, WITHIN_MS = 30000 };
 
 enum step { IDLE, RUN, SHOW, END, PAY, FILL, LOOK };
 
@@ -82,7 +82,7 @@ run_job(struct client *c)
     souk_key purses[8];
     int length = snprintf(name, sizeof name, "job-%llu", (unsigned long long)jobs_named++);
     c->job = souk_node_key_of(souk_worker_node(c->worker), (struct souk_text){ name, (size_t)length });
-    c->phase = below(c, JOB_PHASES);
+    c->phase = soak.only < JOB_PHASES ? soak.only : below(c, JOB_PHASES);
     for (unsigned i = 0; i < 8; i++) purses[i] = purse_key(c, below(c, SOAK_PURSES));
     struct job_run run = { .phase = c->phase, .size = 8 + below(c, soak.size), .seed = c->seed, .purses = { purses, 8 } };
     ask(c, RUN, souk_ref(job, c->job), &job_run_command, &run);

@@ -25,6 +25,7 @@ struct soak {
     uint64_t seed;
     uint32_t size;              /* Of a job, at most. */
     uint32_t clients;           /* On each worker. */
+    uint32_t only;              /* Jobs of that phase; JOB_PHASES: of any. */
     bool plant_race;            /* A worker touches shards that it doesn't hold. */
     _Atomic(struct souk_worker *) worker; /* One of the node's. */
     _Atomic uint32_t broken_count;

@@ -513,6 +513,7 @@ run(struct souk_worker *w, struct souk_live *live)
     s->turn.slice = s;
     s->turn.lane = (uint8_t)(souk_hash_mix(live->key.high ^ live->key.low) % SOUK_LANES);
     struct souk_message *m;
+    live->awaited = true; /* It stands in no list now: what it sends itself must not look for it there. */
     /* What was there when it began (gated service): with less, who gets many messages a round would fall behind. */
     unsigned quantum = live->depth < QUANTUM ? live->depth : QUANTUM;
     for (unsigned n = 0; n < quantum && !live->paused && (m = souk_live_pop(live)); n++) {

@@ -48,6 +48,10 @@ struct souk_outstanding_call { souk_asker asker; uint64_t position; };
 /* Volatile actors that have something to do: those that are asked or answered go before those that are only told. */
 enum souk_ready_list { SOUK_READY_AWAITED, SOUK_READY_TOLD, SOUK_READY_LISTS };
 
+/* Who has a snapshot: all that is left in memory of an actor that sleeps. See asleep.c. */
+struct souk_sleeper { souk_key key; uint64_t kind_position; };
+struct souk_asleep { struct souk_sleeper *slot; uint32_t count, slots; };
+
 enum souk_shard_state { SOUK_SHARD_IDLE, SOUK_SHARD_QUEUED, SOUK_SHARD_HELD };
 
 struct souk_shard {
@@ -64,7 +68,7 @@ struct souk_shard {
     struct souk_lives ready[SOUK_READY_LISTS]; /* Those with something to do. */
     struct souk_shard *busy_next[SOUK_READY_LISTS]; /* In its holder's list of shards that have such. */
     bool busy[SOUK_READY_LISTS];
-    struct souk_map sleeping;   /* Actors with a snapshot that are not live; see sleeping_key(). */
+    struct souk_asleep asleep;  /* Actors with a snapshot that are not live. */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
     uint64_t dep;               /* The highest position that its state depends on. */

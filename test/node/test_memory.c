@@ -252,8 +252,8 @@ an_entry_is_small(void **state)
     assert_non_null(shard);
     shard->arena.heap = souk_heap_open(memory);
     size_t before = souk_memory_used(memory);
-    for (uint64_t i = 1; i <= ACTORS; i++) souk_shard_sleep(shard, 1 + i % 3, (souk_key){ i, i / 2 }, i);
-    for (uint64_t i = 1; i <= ACTORS; i++) {
+    for (uint32_t i = 1; i <= ACTORS; i++) souk_shard_sleep(shard, 1 + i % 3, (souk_key){ i, i / 2 }, i);
+    for (uint32_t i = 1; i <= ACTORS; i++) {
         assert_int_equal(souk_shard_asleep(shard, 1 + i % 3, (souk_key){ i, i / 2 }), i);
         if (i % 100 == 0) assert_int_equal(souk_shard_asleep(shard, 1 + (i + 1) % 3, (souk_key){ i, i / 2 }), 0);
     }

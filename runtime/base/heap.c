@@ -54,6 +54,8 @@ struct souk_memory {
     _Atomic unsigned spares_count;
     _Atomic bool grows;                   /* a large chunk was taken since spares were last made */
     _Atomic size_t bytes;
+    _Atomic size_t idle; /* Of these, in the depot or spare. */
+    jmp_buf *none_left;  /* Where to go when there is none left; NULL: to the end of the process. */
 };
 
 struct souk_heap {
@@ -97,20 +99,55 @@ magazine_room(unsigned class)
 }
 
 static _Noreturn void
-out_of_memory(void)
+out_of_memory(souk_memory *memory)
 {
+    if (memory->none_left)
+        longjmp(*memory->none_left, 1);
     souk_panic_catch(NULL); /* Not the fault of the turn in which it happens: what it was building is half done. */
     souk_panic(__FILE__, __LINE__, "out of memory");
 }
 
-/* Memory of the system, counted. */
+/* Whom to ask, for tests. The process's, not a node's: a node's own first block is asked for, too. */
+static bool (*_Atomic hook)(void *self, size_t size);
+static void *_Atomic hook_self;
+
+static bool
+may_take(size_t size)
+{
+    /* acquire: pairs with the release in souk_system_hook() */
+    bool (*may)(void *, size_t) = atomic_load_explicit(&hook, memory_order_acquire);
+    return !may || may(atomic_load_explicit(&hook_self, memory_order_relaxed), size);
+}
+
+void
+souk_system_hook(bool (*may)(void *self, size_t size), void *self)
+{
+    atomic_store_explicit(&hook_self, self, memory_order_relaxed);
+    atomic_store_explicit(&hook, may, memory_order_release); /* release: pairs with the acquire in may_take() */
+}
+
+void *
+souk_system_alloc(size_t size)
+{
+    return may_take(size) ? calloc(1, size) : NULL;
+}
+
+/* Memory of the system, counted; NULL: none is left. */
+static void *
+try_take(souk_memory *memory, size_t size)
+{
+    void *block = may_take(size) ? malloc(size) : NULL;
+    if (block)
+        atomic_fetch_add_explicit(&memory->bytes, size, memory_order_relaxed);
+    return block;
+}
+
 static void *
 take(souk_memory *memory, size_t size)
 {
-    void *block = malloc(size);
+    void *block = try_take(memory, size);
     if (!block)
-        out_of_memory();
-    atomic_fetch_add_explicit(&memory->bytes, size, memory_order_relaxed);
+        out_of_memory(memory);
     return block;
 }
 
@@ -131,7 +168,7 @@ unlock(souk_memory *memory)
 souk_memory *
 souk_memory_open(void)
 {
-    souk_memory *memory = calloc(1, sizeof *memory);
+    souk_memory *memory = souk_system_alloc(sizeof *memory);
     if (!memory)
         return NULL;
     if (pthread_mutex_init(&memory->lock, NULL)) {
@@ -175,6 +212,21 @@ souk_memory_bytes(const souk_memory *memory)
     return atomic_load_explicit(&memory->bytes, memory_order_relaxed);
 }
 
+size_t
+souk_memory_used(const souk_memory *memory)
+{
+    /* relaxed: each is a count of its own; between the two loads one may have moved. */
+    size_t idle = atomic_load_explicit(&memory->idle, memory_order_relaxed);
+    size_t bytes = atomic_load_explicit(&memory->bytes, memory_order_relaxed);
+    return bytes > idle ? bytes - idle : 0;
+}
+
+void
+souk_memory_catch(souk_memory *memory, jmp_buf *jump)
+{
+    memory->none_left = jump;
+}
+
 souk_heap *
 souk_heap_open(souk_memory *memory)
 {
@@ -195,7 +247,7 @@ static void *
 large_alloc(souk_memory *memory, size_t size)
 {
     if (size > SIZE_MAX / 2)
-        out_of_memory();
+        out_of_memory(memory);
     struct large *large = take(memory, sizeof *large + size);
     large->size = size;
     large->previous = NULL;
@@ -232,6 +284,7 @@ depot_put(souk_memory *memory, unsigned class, struct souk_block *first)
     lock(memory);
     first->chain = atomic_load_explicit(&memory->depot[class], memory_order_relaxed);
     atomic_store_explicit(&memory->depot[class], first, memory_order_relaxed);
+    atomic_fetch_add_explicit(&memory->idle, magazine_room(class) * class_size(class), memory_order_relaxed);
     unlock(memory);
 }
 
@@ -244,8 +297,10 @@ depot_take(souk_memory *memory, unsigned class)
         return NULL;
     lock(memory);
     struct souk_block *first = atomic_load_explicit(&memory->depot[class], memory_order_relaxed);
-    if (first)
+    if (first) {
         atomic_store_explicit(&memory->depot[class], first->chain, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&memory->idle, magazine_room(class) * class_size(class), memory_order_relaxed);
+    }
     unlock(memory);
     return first;
 }
@@ -294,6 +349,7 @@ spare_take(souk_memory *memory)
     if (chunk) {
         memory->spares = chunk->next;
         atomic_fetch_sub_explicit(&memory->spares_count, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&memory->idle, sizeof *chunk + CHUNK_LAST, memory_order_relaxed);
     }
     unlock(memory);
     return chunk;
@@ -312,8 +368,11 @@ souk_memory_prepare(souk_memory *memory)
     if (!atomic_exchange_explicit(&memory->grows, false, memory_order_relaxed))
         return;
     while (atomic_load_explicit(&memory->spares_count, memory_order_relaxed) < SPARES) {
-        struct chunk *chunk = take(memory, sizeof *chunk + CHUNK_LAST);
+        struct chunk *chunk = try_take(memory, sizeof *chunk + CHUNK_LAST);
+        if (!chunk)
+            return; /* Nobody needs it yet. */
         populate((char *)(chunk + 1), CHUNK_LAST);
+        atomic_fetch_add_explicit(&memory->idle, sizeof *chunk + CHUNK_LAST, memory_order_relaxed);
         lock(memory);
         chunk->next = memory->spares;
         memory->spares = chunk;

@@ -10,8 +10,20 @@
 
 #include <souk/base.h>
 
+#include <setjmp.h>
+
 typedef struct souk_memory souk_memory;
 typedef struct souk_heap souk_heap;
+
+/* ---- The system's memory. All that souk takes of it comes through here, so that a test can fail any of it. ---- */
+
+/* Zeroed memory of the system, for what belongs to no node's memory; free() gives it back. NULL: none is left. */
+void *souk_system_alloc(size_t size) __attribute__((malloc, alloc_size(1)));
+/* From now on may() is asked before any is taken, on whatever thread; what it denies counts as none left. NULL: none
+ * asks, as it is from the start. For tests, while no node is open. */
+void souk_system_hook(bool (*may)(void *self, size_t size), void *self);
+
+/* ---- A node's memory. ---- */
 
 /* Opens the memory of a node. NULL when there is none left. */
 souk_memory *souk_memory_open(void);
@@ -19,15 +31,22 @@ souk_memory *souk_memory_open(void);
 void souk_memory_close(souk_memory **memory_p);
 /* Bytes taken from the system so far. Any thread. */
 size_t souk_memory_bytes(const souk_memory *memory);
+/* ... and how many of them are in use: not those that lie ready to be used again. Too much by what the heaps keep at hand,
+ * at most some MiB for each thread. Any thread. */
+size_t souk_memory_used(const souk_memory *memory);
+/* While it is being filled: running out jumps there, by longjmp(), instead of ending the process. NULL: no more. */
+void souk_memory_catch(souk_memory *memory, jmp_buf *jump);
 
 /* Whether it grows and has few large chunks in stock; and makes some ready, their pages mapped, so that whoever grows
- * it doesn't pay for that: a fresh page costs several times what is written into it. Any thread; one prepares. */
+ * it doesn't pay for that: a fresh page costs several times what is written into it; fewer when there are none. Any thread; one
+ * prepares. */
 bool souk_memory_wants(const souk_memory *memory);
 void souk_memory_prepare(souk_memory *memory);
 
 /* A heap for one thread at a time. Lives as long as its memory. */
 souk_heap *souk_heap_open(souk_memory *memory);
-/* `size` bytes, aligned to 16, not zeroed; never NULL: out of memory is a panic that says so. */
+/* `size` bytes, aligned to 16, not zeroed; never NULL: with no memory left the process says "out of memory" and aborts
+ * (SIGABRT), since what a turn has half done cannot be undone. What was told to anybody outside is on disk. */
 static inline void *souk_heap_alloc(souk_heap *heap, size_t size) __attribute__((malloc, alloc_size(2)));
 /* The same, zeroed. */
 void *souk_heap_zalloc(souk_heap *heap, size_t size) __attribute__((malloc, alloc_size(2)));

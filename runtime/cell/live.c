@@ -49,7 +49,7 @@ free_fifo(souk_heap *heap, struct souk_fifo *fifo)
     for (struct souk_message *m; (m = souk_fifo_pop(fifo));) souk_message_free(heap, m);
 }
 
-/* What one life of it had under way. */
+/* All of the second block that belongs to one life: not bonds, the start, the parent and the record of restarts. */
 static void
 clear_extra(struct souk_live *live, souk_heap *heap)
 {
@@ -77,6 +77,7 @@ souk_live_free(struct souk_population *p, struct souk_arena *arena, struct souk_
     souk_state_clear(live->kind, live->state);
     if (live->extra) {
         clear_extra(live, arena->heap);
+        souk_heap_free(arena->heap, live->extra->bonds, live->extra->bonds_room * sizeof *live->extra->bonds);
         free_fifo(arena->heap, &live->extra->stash);
         free_fifo(arena->heap, &live->extra->waiting);
         if (live->extra->start) souk_message_free(arena->heap, live->extra->start);

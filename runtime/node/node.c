@@ -268,7 +268,7 @@ close_data(struct souk_node *node)
 souk_err
 souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, size_t why_size)
 {
-    struct souk_node *node = calloc(1, sizeof *node);
+    struct souk_node *node = souk_system_alloc(sizeof *node);
     if (!node) return SOUK_ERR_MEMORY;
     if (why && why_size) *why = 0;
     const struct souk_world *world = souk_world_os();
@@ -285,7 +285,7 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         .journal = node->data.journal, .vault = node->data.vault, .secret = node->data.secret,
         .workers = o->workers ? o->workers : default_workers(),
         .backlog_max = o->backlog_max, .checkpoint_bytes = (uint64_t)o->checkpoint_mib << 20,
-        .actors_max = o->actors_max, .volatile_max = o->volatile_max,
+        .actors_max = o->actors_max, .volatile_max = o->volatile_max, .memory_max = o->memory_max,
     };
     err = souk_partition_open(&node->partition, &options, why, why_size);
     if (err) {
@@ -300,7 +300,7 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
     node->stall_fatal_ms = o->stall_fatal_ms;
     node->guests = o->guests;
     while (o->guests && o->guests[node->guests_count].enter) node->guests_count++;
-    node->workers = calloc(options.workers, sizeof *node->workers);
+    node->workers = souk_system_alloc(options.workers * sizeof *node->workers);
     err = node->workers ? start(node, why, why_size) : SOUK_ERR_MEMORY;
     if (err) {
         souk_node_close(&node);
@@ -445,7 +445,8 @@ souk_node_stats(const struct souk_node *node, struct souk_stats *out)
         .mailbox_depth = sum[SOUK_N_DEPTH], .checkpoints = atomic_load(&p->checkpoints),
         .feeds = atomic_load(&p->topics.feeds_count), .feed_events = atomic_load(&p->topics.events),
         .feed_skipped = atomic_load(&p->topics.skipped), .feed_reads = atomic_load(&p->topics.journal_reads),
-        .memory_bytes = souk_memory_bytes(p->memory), .backlog_bytes = atomic_load(&p->backlog_bytes),
+        .memory_bytes = souk_memory_bytes(p->memory), .memory_used = souk_memory_used(p->memory),
+        .backlog_bytes = atomic_load(&p->backlog_bytes),
         .volatile_actors = lives, .faults = faults, .restarts = restarts, .dead_letters = letters,
         .stalls = atomic_load(&p->watchdog.count),
     };

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include "store/data.h"
 
+#include "base/heap.h"
 #include "store/file.h"
 #include "store/leveldb.h"
 #include "store/tail.h"
@@ -385,7 +386,10 @@ souk_data_open(struct souk_data *data, const struct souk_world *world, const cha
     struct opening o = { data, why, why_size };
     if (why != NULL && why_size > 0)
         why[0] = '\0';
-    data->directory = strdup(directory);
+    size_t length = strlen(directory);
+    data->directory = souk_system_alloc(length + 1);
+    if (data->directory != NULL)
+        memcpy(data->directory, directory, length);
     souk_err err = data->directory != NULL ? open_all(&o, world, create) : SOUK_ERR_MEMORY;
     if (err != SOUK_OK) {
         if (why != NULL && why_size > 0 && why[0] == '\0')

@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include "store/leveldb.h"
 
+#include "base/heap.h"
 #include "store/file.h"
 #include "store/tail.h"
 
@@ -231,9 +232,10 @@ journal_append(souk_journal *face, uint64_t first, uint64_t last, const struct s
         length += parts[i].length;
     souk_assert(length < UINT32_MAX / 2); /* LevelDB's lengths are 32 bits. */
     if (length > journal->scratch_size) {
-        uint8_t *more = realloc(journal->scratch, length * 2);
+        uint8_t *more = souk_system_alloc(length * 2);
         if (more == NULL)
             return poison(base, SOUK_ERR_MEMORY, "no memory to join a group");
+        free(journal->scratch);
         journal->scratch = more;
         journal->scratch_size = length * 2;
     }
@@ -454,7 +456,7 @@ souk_leveldb_journal_open(souk_journal **out, const char *path, const char *tail
                           size_t why_size)
 {
     *out = NULL;
-    struct leveldb_journal *journal = calloc(1, sizeof *journal);
+    struct leveldb_journal *journal = souk_system_alloc(sizeof *journal);
     if (journal == NULL)
         return souk_file_fault(SOUK_ERR_MEMORY, why, why_size, "no memory to open %s", path);
     journal->face.ops = &journal_ops;
@@ -526,7 +528,7 @@ vault_get(souk_vault *face, struct souk_bytes name, void **out, size_t *length)
     if (value == NULL)
         return SOUK_ERR_MISSING;
     /* A copy, because LevelDB's own must go back to it: its allocator need not be ours. */
-    *out = malloc(*length > 0 ? *length : 1);
+    *out = souk_system_alloc(*length > 0 ? *length : 1);
     if (*out != NULL)
         memcpy(*out, value, *length);
     leveldb_free(value);
@@ -579,7 +581,7 @@ souk_err
 souk_leveldb_vault_open(souk_vault **out, const char *path, bool create, char *why, size_t why_size)
 {
     *out = NULL;
-    struct leveldb_vault *vault = calloc(1, sizeof *vault);
+    struct leveldb_vault *vault = souk_system_alloc(sizeof *vault);
     if (vault == NULL)
         return souk_file_fault(SOUK_ERR_MEMORY, why, why_size, "no memory to open %s", path);
     vault->face.ops = &vault_ops;

@@ -23,25 +23,6 @@ enum { CHUNK_BYTES = 1 << 20, CHUNK_ENTRIES = 4096 };
 
 /* ---- Sleeping actors. ---- */
 
-static souk_key
-sleeping_key(uint32_t kind, souk_key key)
-{
-    return (souk_key){ key.high ^ souk_hash_mix(kind), key.low | 1 };
-}
-
-void
-souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position)
-{
-    *(uint64_t *)souk_map_put_(&shard->arena, &shard->sleeping, sleeping_key(kind, key), sizeof position) = position;
-}
-
-uint64_t
-souk_shard_asleep(const struct souk_shard *shard, uint32_t kind, souk_key key)
-{
-    const uint64_t *position = souk_map_find_(&shard->sleeping, sleeping_key(kind, key), sizeof *position);
-    return position ? *position : 0;
-}
-
 void
 souk_keeper_load(struct souk_worker *w, struct souk_cell *cell)
 {
@@ -86,6 +67,7 @@ load(struct souk_partition *p, const struct souk_message *wanted)
     size_t length = 0;
     souk_snapshot_name(name, wanted->to.kind, wanted->to.key);
     souk_err err = p->vault->ops->get(p->vault, (struct souk_bytes){ name, sizeof name }, &value, &length);
+    souk_assert(err != SOUK_ERR_MEMORY && "out of memory"); /* Not the actor's fault: it shall not be set apart. */
     if (err) length = 0;
     struct souk_message *m = souk_message_new(p->keeper_heap, SOUK_LOADED, length);
     m->to = wanted->to;

@@ -50,10 +50,11 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
 
 /* ---- Arriving. ---- */
 
+/* Whether there may be one more. */
 static bool
 has_room(const struct souk_worker *w, const struct souk_shard *shard)
 {
-    return shard->population.count < w->partition->volatile_max;
+    return shard->population.count < w->partition->volatile_max && !souk_partition_crammed(w->partition);
 }
 
 /* Whether somebody waits for what the message brings. */

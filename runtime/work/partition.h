@@ -50,6 +50,10 @@ struct souk_outstanding_call { souk_asker asker; uint64_t position; };
 /* Volatile actors that have something to do: those that are asked or answered go before those that are only told. */
 enum souk_ready_list { SOUK_READY_AWAITED, SOUK_READY_TOLD, SOUK_READY_LISTS };
 
+/* Who has a snapshot: all that is left in memory of an actor that sleeps. See asleep.c. */
+struct souk_sleeper { souk_key key; uint64_t kind_position; };
+struct souk_asleep { struct souk_sleeper *slot; uint32_t count, slots; };
+
 enum souk_shard_state { SOUK_SHARD_IDLE, SOUK_SHARD_QUEUED, SOUK_SHARD_HELD };
 
 struct souk_shard {
@@ -69,7 +73,7 @@ struct souk_shard {
     struct souk_lives paused;   /* Those that wait for their next life; */
     _Atomic bool has_paused;    /* whether there are any: any thread may look. */
     struct souk_fifo probes;    /* Until it is let go of. */
-    struct souk_map sleeping;   /* Actors with a snapshot that are not live; see sleeping_key(). */
+    struct souk_asleep asleep;  /* Actors with a snapshot that are not live. */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
     uint64_t dep;               /* The highest position that its state depends on. */
@@ -198,6 +202,7 @@ struct souk_partition {
     uint64_t backlog_max, checkpoint_bytes;
     uint32_t actors_max; /* Live in memory before idle ones are put to sleep. */
     uint32_t volatile_max; /* In each shard. */
+    uint64_t memory_max;   /* Bytes in use; UINT64_MAX: no limit. */
     /* Time (R9): the last recorded one plus what has passed since. */
     uint64_t base_ms, base_ns;
     _Atomic bool timers_run; /* False until recovery has delivered all that was outstanding. */
@@ -257,6 +262,12 @@ static inline bool
 souk_is_for_lives(const struct souk_partition *p, const struct souk_message *m)
 {
     return !souk_kind_of(p, m->to.kind) || souk_is_volatile(p, m->to.kind) || m->class == SOUK_SIGNAL;
+}
+/* Whether its actors and messages use more memory than they may: nothing new is begun. Any thread. */
+static inline bool
+souk_partition_crammed(const struct souk_partition *p)
+{
+    return p->memory_max != UINT64_MAX && souk_memory_used(p->memory) > p->memory_max;
 }
 
 /* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's
@@ -427,6 +438,7 @@ struct souk_partition_options {
     unsigned workers;
     uint64_t backlog_max, checkpoint_bytes;
     uint32_t actors_max, volatile_max;
+    uint64_t memory_max; /* 0: no limit. */
 };
 /* Makes a partition and brings it to where its journal ends. Not yet any threads. Damage is told in `why`. */
 souk_err souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why,

@@ -443,7 +443,7 @@ souk_partition_lines(souk_heap *heap, size_t size)
 }
 
 static void
-make(struct souk_partition *p, const struct souk_partition_options *o)
+fill(struct souk_partition *p, const struct souk_partition_options *o)
 {
     for (const struct souk_kind *const *kind = o->kinds; *kind; kind++) {
         souk_assert((*kind)->number && (*kind)->number < SOUK_KINDS_MAX && !p->kinds[(*kind)->number]);
@@ -463,6 +463,7 @@ make(struct souk_partition *p, const struct souk_partition_options *o)
     p->checkpoint_bytes = o->checkpoint_bytes ? o->checkpoint_bytes : UINT64_C(256) << 20;
     p->actors_max = o->actors_max ? o->actors_max : 4 << 20;
     p->volatile_max = o->volatile_max ? o->volatile_max : 16 << 20;
+    p->memory_max = o->memory_max ? o->memory_max : UINT64_MAX;
     p->ring = souk_partition_lines(p->heap, SOUK_RING * sizeof *p->ring);
     int failed = pthread_mutex_init(&p->trace.lock, NULL);
     souk_assert(!failed);
@@ -486,6 +487,23 @@ make(struct souk_partition *p, const struct souk_partition_options *o)
     for (unsigned i = 0; i < o->workers; i++) p->workers[i] = souk_worker_open(p, i);
 }
 
+/* An empty partition; false when there is not enough memory for one. */
+static bool
+make(struct souk_partition **out, souk_memory *memory, const struct souk_partition_options *o)
+{
+    jmp_buf none_left;
+    if (_setjmp(none_left)) return false;
+    souk_memory_catch(memory, &none_left);
+    souk_heap *heap = souk_heap_open(memory);
+    struct souk_partition *p = souk_partition_lines(heap, sizeof *p);
+    p->memory = memory;
+    p->heap = heap;
+    fill(p, o);
+    souk_memory_catch(memory, NULL);
+    *out = p;
+    return true;
+}
+
 souk_err
 souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why,
                     size_t why_size)
@@ -493,12 +511,13 @@ souk_partition_open(struct souk_partition **out, const struct souk_partition_opt
     souk_assert(options->workers && options->workers <= SOUK_WORKERS_MAX);
     souk_memory *memory = souk_memory_open();
     if (!memory) return SOUK_ERR_MEMORY;
-    souk_heap *heap = souk_heap_open(memory);
-    struct souk_partition *p = souk_partition_lines(heap, sizeof *p);
-    p->memory = memory;
-    p->heap = heap;
-    make(p, options);
+    struct souk_partition *p;
     if (why && why_size) *why = 0;
+    if (!make(&p, memory, options)) {
+        souk_memory_close(&memory);
+        return SOUK_ERR_MEMORY;
+    }
+    souk_heap *heap = p->heap;
     struct recovery r = { .p = p, .why = why, .why_size = why_size };
     uint8_t *scratch = souk_heap_alloc(heap, SOUK_SCRATCH_BYTES);
     r.scratch = (struct souk_scratch){ scratch, scratch + SOUK_SCRATCH_BYTES };

@@ -82,7 +82,7 @@ admit(struct souk_worker *w, struct souk_request *r, size_t length, struct souk_
     else if (length > SOUK_BODY_MAX) err = SOUK_ERR_TOO_LARGE;
     else if (atomic_load_explicit(&p->fault, memory_order_relaxed)) err = SOUK_ERR_CLOSED;
     else if (!query && atomic_load_explicit(&p->disk_full, memory_order_relaxed)) err = SOUK_ERR_FULL;
-    else if (w->requests_count >= SOUK_REQUESTS_MAX) err = SOUK_ERR_BUSY;
+    else if (w->requests_count >= SOUK_REQUESTS_MAX || souk_partition_crammed(p)) err = SOUK_ERR_BUSY;
     else if (!query && atomic_load_explicit(&p->backlog_bytes, memory_order_relaxed) > p->backlog_max)
         err = SOUK_ERR_BUSY;
     if (err) {

@@ -8,6 +8,8 @@
  * watch. A peer that only finished sending is not hung up: it is readable, and reads as the end. */
 #include "world/loop.h"
 
+#include "base/heap.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -47,7 +49,7 @@ souk_err
 souk_loop_open(souk_loop **out)
 {
     *out = NULL;
-    souk_loop *loop = calloc(1, sizeof *loop);
+    souk_loop *loop = souk_system_alloc(sizeof *loop);
     if (!loop)
         return SOUK_ERR_MEMORY;
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -7,6 +7,8 @@
 #define _GNU_SOURCE /* pthread_setname_np(), sched_getaffinity() */
 #include "world/thread.h"
 
+#include "base/heap.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -42,7 +44,7 @@ souk_err
 souk_thread_start(souk_thread **out, const char *name, void (*body)(void *arg), void *arg)
 {
     *out = NULL;
-    souk_thread *thread = calloc(1, sizeof *thread);
+    souk_thread *thread = souk_system_alloc(sizeof *thread);
     if (!thread)
         return SOUK_ERR_MEMORY;
     thread->body = body;

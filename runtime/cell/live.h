@@ -125,6 +125,16 @@ souk_lives_push(struct souk_lives *lives, struct souk_live *live)
 }
 
 static inline void
+souk_lives_push_front(struct souk_lives *lives, struct souk_live *live)
+{
+    live->before = NULL;
+    live->after = lives->head;
+    if (lives->head) lives->head->before = live;
+    else lives->tail = live;
+    lives->head = live;
+}
+
+static inline void
 souk_lives_remove(struct souk_lives *lives, struct souk_live *live)
 {
     if (live->before) live->before->after = live->after;

@@ -26,7 +26,7 @@ struct souk_turn {
     bool passed_on;              /* By souk_forward: somebody else answers. */
     /* Of an event-sourced actor: */
     bool changes;                /* It is being applied: if it fails, the state must be rebuilt. */
-    struct souk_open_ask closed; /* The ask whose outcome it took; number 0: none. */
+    bool closes;                 /* It has taken the outcome of the ask slice->closed. */
     size_t began;                /* The batch's length and dictionary before all of it. */
     uint32_t cells_mark;
     bool recorded;               /* The batch has its TURN. */
@@ -69,6 +69,7 @@ struct souk_slice {
     uint32_t asking_count, asking_room;
     struct souk_turn_counts counts;
     struct souk_turn turn;
+    struct souk_open_ask closed; /* By the turn under way, if turn.closes. */
     struct souk_catch catch; /* Where a turn that fails is caught: armed while an author's function runs. */
     /* Where messages go: to an actor of the partition (takes the message), and out of it. */
     void *self;

@@ -101,6 +101,8 @@ struct souk_worker {
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
     struct { struct souk_shard *head, *tail; } busy[SOUK_READY_LISTS]; /* Those of them with volatile actors to run. */
     unsigned awaited_run;                   /* How many that are awaited went first, one after the other. */
+    unsigned shard_run[SOUK_READY_LISTS];   /* How many of the first shard's went, one after the other. */
+    unsigned newborn_run;                   /* How many that were just spawned went to the front. */
     uint32_t spread;                        /* The next shard for who is to be spread. */
     struct souk_letter letters[SOUK_LETTERS]; /* Dead ones: a ring. */
     uint64_t letters_count;

@@ -425,7 +425,8 @@ restart(struct souk_worker *w, struct souk_live *live)
     souk_live_restart(&w->slice, live);
     route_all(w);
     live->paused = true;
-    signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_RESTART, now + souk_live_pause_ms(live, now));
+    signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_RESTART,
+              now + souk_live_pause_ms(live, now));
     return true;
 }
 

@@ -417,46 +417,13 @@ end(struct souk_worker *w, struct souk_live *live, uint32_t reason)
     w->slice.turn.live = NULL;
 }
 
-/* How long before the next life: twice as long each time, and half of it by chance (full jitter would allow none). The
- * chance is a hash, so that a simulation repeats itself. */
-static uint64_t
-pause_ms(const struct souk_live *live, uint64_t now_ms)
-{
-    const struct souk_volatile *policy = live->kind->policy;
-    uint64_t most = policy->backoff_max_ms ? policy->backoff_max_ms : 5000;
-    uint64_t base = policy->backoff_ms ? policy->backoff_ms : 10;
-    unsigned doubled = live->extra->restarts - 1 < 32 ? live->extra->restarts - 1 : 32;
-    uint64_t pause = base << doubled < most ? base << doubled : most;
-    return pause - souk_hash_mix(live->key.low ^ live->key.high ^ now_ms) % (pause / 2 + 1);
-}
-
-/* How many restarts there were lately, with this one. */
-static uint32_t
-count_restart(struct souk_live *live, souk_heap *heap, uint64_t now_ms)
-{
-    struct souk_extra *x = souk_live_extra(live, heap);
-    uint64_t within_ms = live->kind->policy->within_ms ? live->kind->policy->within_ms : 10000;
-    uint32_t over = 0;
-    while (over < x->restarts && now_ms - x->restarted_ms[over] > within_ms) over++;
-    x->restarts -= over;
-    if (over) memmove(x->restarted_ms, x->restarted_ms + over, x->restarts * sizeof *x->restarted_ms);
-    if (x->restarts == x->restarts_room) {
-        uint32_t room = x->restarts_room ? 2 * x->restarts_room : 4;
-        x->restarted_ms = souk_heap_grow(heap, x->restarted_ms, x->restarts_room * sizeof *x->restarted_ms,
-                                         room * sizeof *x->restarted_ms);
-        x->restarts_room = room;
-    }
-    x->restarted_ms[x->restarts++] = now_ms;
-    return x->restarts;
-}
-
 /* The next life after a failed one; false when there have been too many. */
 static bool
 restart(struct souk_worker *w, struct souk_live *live)
 {
     const struct souk_volatile *policy = live->kind->policy;
     uint64_t now = w->slice.now_ms;
-    if (count_restart(live, w->heap, now) > (policy->restarts_max ? policy->restarts_max : 5)) return false;
+    if (souk_live_count_restart(live, w->heap, now) > (policy->restarts_max ? policy->restarts_max : 5)) return false;
     souk_kind_count(&w->slice.tally[live->kind->number].restarts, 1);
     souk_live_restart(&w->slice, live);
     route_all(w);
@@ -464,7 +431,7 @@ restart(struct souk_worker *w, struct souk_live *live)
     struct souk_shard *shard = souk_shard_of(w->partition, live->key);
     souk_lives_push(&shard->paused, live);
     atomic_store_explicit(&shard->has_paused, true, memory_order_relaxed);
-    signal_at(w, shard, live, SOUK_SIGNAL_RESTART, now + pause_ms(live, now));
+    signal_at(w, shard, live, SOUK_SIGNAL_RESTART, now + souk_live_pause_ms(live, now));
     return true;
 }
 

@@ -42,7 +42,7 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
         souk_message_free(w->heap, m);
         return;
     }
-    souk_kind_count(&w->slice.tally[m->to.kind].letters, 1);
+    souk_kind_count(&w->slice.tally[m->to.kind < SOUK_KINDS_MAX ? m->to.kind : 0].letters, 1);
     struct souk_letter *place = &w->letters[w->letters_count++ % SOUK_LETTERS];
     if (place->message) souk_message_free(w->heap, place->message);
     *place = (struct souk_letter){ m, w->slice.now_ms, ending, refusal };
@@ -50,7 +50,6 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
 
 /* ---- Arriving. ---- */
 
-/* Whether there may be one more. */
 static bool
 has_room(const struct souk_worker *w, const struct souk_shard *shard)
 {
@@ -163,8 +162,6 @@ take_early(struct souk_worker *w, struct souk_live *live, struct souk_message *m
     case SOUK_SIGNAL_CHILD_DOWN:
         souk_bond_remove(live, SOUK_BOND_CHILD, from, 0);
         break;
-        live->traced = m->refusal;
-        break;
     default:
         return false; /* The others have their turns. */
     }
@@ -177,9 +174,12 @@ souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_
 {
     struct souk_live *live = souk_live_find(&shard->population, m->to);
     if (!live && !(live = first_spoken_to(w, shard, m))) {
+        if (m->class == SOUK_PROBE) {
+            souk_fifo_push(&shard->probes, m);
+            return;
+        }
         bool full = !souk_key_anonymous(m->to.key) && !souk_key_none(m->to.key) && !has_room(w, shard);
-        if (m->class == SOUK_PROBE) souk_fifo_push(&shard->probes, m);
-        else bury(w, m, full ? SOUK_REFUSED : SOUK_DEAD, full ? SOUK_OVERLOADED : 0);
+        bury(w, m, full ? SOUK_REFUSED : SOUK_DEAD, full ? SOUK_OVERLOADED : 0);
         return;
     }
     if (m->class == SOUK_SIGNAL && take_early(w, live, m)) return;
@@ -270,15 +270,24 @@ souk_lives_wake(struct souk_worker *w, struct souk_message *m)
     m->refusal = 0;
 }
 
+/* One that waits for its next life stands in a list of these, for whoever looks. */
+static void
+set_paused(struct souk_shard *shard, struct souk_live *live, bool paused)
+{
+    if (live->paused == paused) return;
+    live->paused = paused;
+    if (paused) souk_lives_push(&shard->paused, live);
+    else souk_lives_remove(&shard->paused, live);
+    atomic_store_explicit(&shard->has_paused, shard->paused.head != NULL, memory_order_relaxed);
+}
+
 /* The next life begins: the command it was spawned with comes first. */
 static void
 start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
 {
     const struct souk_message *start = live->extra->start;
-    live->paused = false;
+    set_paused(shard, live, false);
     if (live->kind->policy->idle_ms && !souk_key_anonymous(live->key)) souk_lives_watch_idle(w, shard, live);
-    souk_lives_remove(&shard->paused, live);
-    atomic_store_explicit(&shard->has_paused, shard->paused.head != NULL, memory_order_relaxed);
     if (start && !(live->head && live->head->spawns)) { /* It may have been put aside before. */
         struct souk_message *m = souk_message_new(w->heap, SOUK_TELL, start->length);
         memcpy(m, start, sizeof *m + start->length);
@@ -412,6 +421,7 @@ end(struct souk_worker *w, struct souk_live *live, uint32_t reason)
         bury_all(w, &live->extra->waiting);
     }
     live->queued = false;
+    set_paused(shard, live, false);
     souk_kind_count(&w->slice.tally[live->kind->number].lives, (uint64_t)-1);
     souk_live_free(&shard->population, &shard->arena, live);
     w->slice.turn.live = NULL;
@@ -427,10 +437,8 @@ restart(struct souk_worker *w, struct souk_live *live)
     souk_kind_count(&w->slice.tally[live->kind->number].restarts, 1);
     souk_live_restart(&w->slice, live);
     route_all(w);
-    live->paused = true;
     struct souk_shard *shard = souk_shard_of(w->partition, live->key);
-    souk_lives_push(&shard->paused, live);
-    atomic_store_explicit(&shard->has_paused, true, memory_order_relaxed);
+    set_paused(shard, live, true);
     signal_at(w, shard, live, SOUK_SIGNAL_RESTART, now + souk_live_pause_ms(live, now));
     return true;
 }

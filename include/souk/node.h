@@ -101,7 +101,10 @@ struct souk_options {
     uint32_t checkpoint_mib;            /* Journal growth between checkpoints; 0: 256. */
     uint32_t actors_max;                /* Live in memory before idle ones are put to sleep; 0: 4 Mi. */
     uint32_t volatile_max;              /* Volatile ones in one shard before spawning is refused; 0: 16 Mi. */
+    uint32_t stall_ms;                  /* The watchdog says which turn takes longer; 0: 1000, or SOUK_STALL_NEVER. */
+    uint32_t stall_fatal_ms;            /* A turn that takes so long ends the process, with abort(); 0: never. */
 };
+#define SOUK_STALL_NEVER UINT32_MAX
 
 /* Opens the data directory, recovers, and starts the workers; returns when guests have entered. `why` gets a sentence
  * on failure. Errors as souk_data_open()'s, and the guests'. */
@@ -127,8 +130,10 @@ struct souk_stats {
     uint64_t turns, events, refusals, malformed, messages, messages_across, asks, late;
     uint64_t batches, batch_bytes, groups, group_bytes, commits_inline, checkpoints;
     uint64_t requests, requests_refused, replies, steals, parks;
+    /* Turns of volatile actors that failed, their restarts, messages that nobody took; turns that took too long. */
+    uint64_t faults, restarts, dead_letters, stalls;
     /* Now: the journal's last position and the last durable one, actors in memory, messages waiting, bytes. */
-    uint64_t position, durable, actors, mailbox_depth, memory_bytes, backlog_bytes;
+    uint64_t position, durable, actors, volatile_actors, mailbox_depth, memory_bytes, backlog_bytes;
     /* Subscriptions (souk/topic.h) now; for them: events handed over and left out, groups read from the journal. */
     uint64_t feeds, feed_events, feed_skipped, feed_reads;
 };

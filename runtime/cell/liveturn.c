@@ -213,6 +213,7 @@ take_outcome(struct souk_slice *slice, struct souk_live *live, struct souk_messa
         outcome.body.length = 0;
     }
     uint32_t reply = open->reply;
+    souk_at_tag(slice, reply | SOUK_AT_REPLY);
     souk_open_call_off(slice, open);
     souk_open_remove(live, outcome.ask);
     turn->asked_mark = live->asked;
@@ -242,6 +243,7 @@ static souk_verdict
 take_signal(struct souk_slice *slice, struct souk_live *live, const struct souk_message *m)
 {
     souk_turn *turn = &slice->turn;
+    souk_at_tag(slice, m->tag | SOUK_AT_SIGNAL);
     switch ((enum souk_signal)m->tag) {
     case SOUK_SIGNAL_STOP:
         turn->ends = true;
@@ -259,7 +261,6 @@ take_signal(struct souk_slice *slice, struct souk_live *live, const struct souk_
     case SOUK_SIGNAL_CANCEL:
     case SOUK_SIGNAL_RESTART:
     case SOUK_SIGNAL_IDLE:
-    case SOUK_SIGNAL_TRACE:
     default:
         break;
     }
@@ -287,6 +288,7 @@ take_message(struct souk_slice *slice, struct souk_live *live, struct souk_messa
     if (m->class == SOUK_NEWS && !souk_live_topic(live, m)) return SOUK_ACCEPT; /* Unsubscribed meanwhile. */
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
     if (!m->is_query) return souk_live_speak(slice, live, m->tag, &in, NULL);
+    souk_at_tag(slice, m->tag | SOUK_AT_QUERY);
     slice->catch.armed = true;
     souk_verdict verdict = live->kind->answer(live->state, m->tag, &in, &slice->turn);
     slice->catch.armed = false;
@@ -327,6 +329,7 @@ souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_m
 {
     souk_turn *turn = &slice->turn;
     enum souk_live_next next = turn->ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
+    if (verdict != SOUK_ACCEPT) turn->verdict = verdict;
     if (verdict == SOUK_FAILED) return SOUK_LIVE_FAILS;
     bool gathered = turn->gathered;
     if (gathered && !turn->gathering) return next; /* Others are still missing. */
@@ -346,6 +349,7 @@ souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_m
         souk_live_undo(turn);
         next = SOUK_LIVE_GOES_ON;
         slice->counts.refusals++;
+        souk_kind_count(&slice->tally[live->kind->number].refusals, 1);
         if (verdict == SOUK_MALFORMED || verdict == SOUK_UNKNOWN) slice->counts.malformed++;
         souk_turn_answer(turn, m, SOUK_REFUSED, verdict);
     }
@@ -363,6 +367,7 @@ souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_mes
     souk_live_begin(slice, live, m);
     if (m->due_ms && m->due_ms < slice->now_ms && (m->class == SOUK_ASK || m->class == SOUK_REQUEST)) {
         slice->counts.expired++; /* Its asker has given up; no work is done for him any more. */
+        slice->turn.verdict = SOUK_EXPIRED;
         souk_turn_answer(&slice->turn, m, SOUK_LATE, 0);
         souk_message_free(slice->heap, m);
         return SOUK_LIVE_GOES_ON;

@@ -42,7 +42,7 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
         souk_message_free(w->heap, m);
         return;
     }
-    souk_tally_up(w, SOUK_N_LETTERS, 1);
+    souk_kind_count(&w->slice.tally[m->to.kind < SOUK_KINDS_MAX ? m->to.kind : 0].letters, 1);
     struct souk_letter *place = &w->letters[w->letters_count++ % SOUK_LETTERS];
     if (place->message) souk_message_free(w->heap, place->message);
     *place = (struct souk_letter){ m, w->slice.now_ms, ending, refusal };
@@ -131,7 +131,7 @@ first_spoken_to(struct souk_worker *w, struct souk_shard *shard, const struct so
     const struct souk_kind *kind = souk_kind_of(w->partition, m->to.kind);
     if (!kind || !kind->policy || !has_room(w, shard)) return NULL;
     struct souk_live *live = souk_live_new(&shard->population, &shard->arena, kind, m->to.key);
-    souk_tally_up(w, SOUK_N_LIVES, 1);
+    souk_kind_count(&w->slice.tally[kind->number].lives, 1);
     if (kind->policy->idle_ms) souk_lives_watch_idle(w, shard, live);
     return live;
 }
@@ -162,9 +162,6 @@ take_early(struct souk_worker *w, struct souk_live *live, struct souk_message *m
     case SOUK_SIGNAL_CHILD_DOWN:
         souk_bond_remove(live, SOUK_BOND_CHILD, from, 0);
         break;
-    case SOUK_SIGNAL_TRACE:
-        live->traced = m->refusal;
-        break;
     default:
         return false; /* The others have their turns. */
     }
@@ -177,6 +174,10 @@ souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_
 {
     struct souk_live *live = souk_live_find(&shard->population, m->to);
     if (!live && !(live = first_spoken_to(w, shard, m))) {
+        if (m->class == SOUK_PROBE) {
+            souk_fifo_push(&shard->probes, m);
+            return;
+        }
         bool full = !souk_key_anonymous(m->to.key) && !souk_key_none(m->to.key) && !has_room(w, shard);
         bury(w, m, full ? SOUK_REFUSED : SOUK_DEAD, full ? SOUK_OVERLOADED : 0);
         return;
@@ -269,12 +270,23 @@ souk_lives_wake(struct souk_worker *w, struct souk_message *m)
     m->refusal = 0;
 }
 
+/* One that waits for its next life stands in a list of these, for whoever looks. */
+static void
+set_paused(struct souk_shard *shard, struct souk_live *live, bool paused)
+{
+    if (live->paused == paused) return;
+    live->paused = paused;
+    if (paused) souk_lives_push(&shard->paused, live);
+    else souk_lives_remove(&shard->paused, live);
+    atomic_store_explicit(&shard->has_paused, shard->paused.head != NULL, memory_order_relaxed);
+}
+
 /* The next life begins: the command it was spawned with comes first. */
 static void
 start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
 {
     const struct souk_message *start = live->extra->start;
-    live->paused = false;
+    set_paused(shard, live, false);
     if (live->kind->policy->idle_ms && !souk_key_anonymous(live->key)) souk_lives_watch_idle(w, shard, live);
     if (start && !(live->head && live->head->spawns)) { /* It may have been put aside before. */
         struct souk_message *m = souk_message_new(w->heap, SOUK_TELL, start->length);
@@ -349,7 +361,7 @@ souk_lives_spawn(void *self, const struct souk_kind *kind, enum souk_where where
         }
     }
     if (!has_room(w, shard)) return NULL;
-    souk_tally_up(w, SOUK_N_LIVES, 1);
+    souk_kind_count(&w->slice.tally[kind->number].lives, 1);
     return souk_live_new(&shard->population, &shard->arena, kind, (souk_key){ 0, 0 });
 }
 
@@ -358,7 +370,7 @@ souk_lives_unspawn(void *self, souk_ref actor)
 {
     struct souk_worker *w = self;
     struct souk_shard *shard = souk_shard_of(w->partition, actor.key);
-    souk_tally_up(w, SOUK_N_LIVES, (uint64_t)-1);
+    souk_kind_count(&w->slice.tally[actor.kind].lives, (uint64_t)-1);
     souk_live_free(&shard->population, &shard->arena, souk_live_find(&shard->population, actor));
 }
 
@@ -409,9 +421,10 @@ end(struct souk_worker *w, struct souk_live *live, uint32_t reason)
         bury_all(w, &live->extra->waiting);
     }
     live->queued = false;
+    set_paused(shard, live, false);
+    souk_kind_count(&w->slice.tally[live->kind->number].lives, (uint64_t)-1);
     souk_live_free(&shard->population, &shard->arena, live);
     w->slice.turn.live = NULL;
-    souk_tally_up(w, SOUK_N_LIVES, (uint64_t)-1);
 }
 
 /* How long before the next life: twice as long each time, and half of it by chance (full jitter would allow none). The
@@ -454,11 +467,12 @@ restart(struct souk_worker *w, struct souk_live *live)
     const struct souk_volatile *policy = live->kind->policy;
     uint64_t now = w->slice.now_ms;
     if (count_restart(live, w->heap, now) > (policy->restarts_max ? policy->restarts_max : 5)) return false;
-    souk_tally_up(w, SOUK_N_RESTARTS, 1);
+    souk_kind_count(&w->slice.tally[live->kind->number].restarts, 1);
     souk_live_restart(&w->slice, live);
     route_all(w);
-    live->paused = true;
-    signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_RESTART, now + pause_ms(live, now));
+    struct souk_shard *shard = souk_shard_of(w->partition, live->key);
+    set_paused(shard, live, true);
+    signal_at(w, shard, live, SOUK_SIGNAL_RESTART, now + pause_ms(live, now));
     return true;
 }
 
@@ -469,8 +483,7 @@ fail(struct souk_worker *w, struct souk_live *live)
     struct souk_turn *turn = &w->slice.turn;
     struct souk_message *m = turn->gathered ? NULL : turn->message;
     const struct souk_volatile *policy = live->kind->policy;
-    souk_tally_up(w, SOUK_N_FAULTS, 1);
-    souk_fault_tell(w, &live->identity, m);
+    souk_fault_tell(w, &live->identity);
     w->slice.catch.what = w->slice.catch.file = NULL;
     souk_live_undo(turn);
     souk_live_end_gathered(turn);
@@ -565,11 +578,14 @@ run(struct souk_worker *w, struct souk_live *live)
     s->turn.cell = NULL;
     s->turn.slice = s;
     s->turn.lane = (uint8_t)(souk_hash_mix(live->key.high ^ live->key.low) % SOUK_LANES);
+    souk_at_actor(s, kind, live->key);
+    if (live->traced) w->watch_in = 1;
     struct souk_message *m;
     /* What was there when it began (gated service): with less, who gets many messages a round would fall behind. */
-    unsigned quantum = live->depth < QUANTUM ? live->depth : QUANTUM;
-    for (unsigned n = 0; n < quantum && !live->paused && (m = souk_live_pop(live)); n++) {
-        if (kind->policy->idle_ms) {
+    unsigned left = live->depth < QUANTUM ? live->depth : QUANTUM;
+    bool idles = kind->policy->idle_ms;
+    for (; left && !live->paused && (m = souk_live_pop(live)); left--) {
+        if (idles) {
             if (m->class == SOUK_SIGNAL && m->tag == SOUK_SIGNAL_IDLE) {
                 if (!is_idle(w, live, m)) continue;
                 end(w, live, SOUK_END_NORMAL);
@@ -580,7 +596,7 @@ run(struct souk_worker *w, struct souk_live *live)
         __builtin_prefetch(live->head); /* The next one, sent long ago: its envelope's two lines. */
         __builtin_prefetch((const char *)live->head + 64);
         w->slice_turns++;
-        enum souk_live_next then = turn(s, live, m);
+        enum souk_live_next then = --w->watch_in ? turn(s, live, m) : souk_watch_live(w, live, m);
         if (then == SOUK_LIVE_FAILS) {
             if (!fail(w, live)) return;
             continue;
@@ -606,5 +622,6 @@ void
 souk_lives_caught(struct souk_worker *w)
 {
     struct souk_live *live = w->slice.turn.live;
+    if (live->traced) souk_watch_trace(w, SOUK_FAILED);
     if (fail(w, live)) put_back(w, live);
 }

@@ -105,6 +105,8 @@ void pass(souk_sim *sim, uint64_t ms);
 /* Runs a test in simulations of several seeds, with 1 to 3 workers, from empty notes. */
 void in_worlds(void (*test)(souk_sim *sim));
 void in_worlds_with(const struct souk_sim_options *options, void (*test)(souk_sim *sim));
+/* What is counted of each kind, for counted(). */
+enum { N_LIVES = 1000, N_TURNS, N_FAULTS, N_RESTARTS, N_LETTERS };
 /* How many there are, counts of the worker: sums over the workers. */
 uint64_t counted(souk_sim *sim, int which);
 

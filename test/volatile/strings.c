@@ -237,6 +237,16 @@ counted(souk_sim *sim, int which)
 {
     const struct souk_partition *p = souk_sim_door(sim)->partition;
     uint64_t sum = 0;
-    for (unsigned i = 0; i < p->workers_count; i++) sum += atomic_load(&p->workers[i]->counted[which]);
+    for (unsigned i = 0; i < p->workers_count; i++) {
+        if (which < N_LIVES) sum += atomic_load(&p->workers[i]->counted[which]);
+        for (unsigned k = 0; k < SOUK_KINDS_MAX; k++) {
+            const struct souk_kind_tally *t = &p->workers[i]->slice.tally[k];
+            if (which == N_LIVES && t->kind && t->kind->policy) sum += atomic_load(&t->lives);
+            if (which == N_TURNS) sum += atomic_load(&t->turns);
+            if (which == N_FAULTS) sum += atomic_load(&t->faults);
+            if (which == N_RESTARTS) sum += atomic_load(&t->restarts);
+            if (which == N_LETTERS) sum += atomic_load(&t->letters);
+        }
+    }
     return sum;
 }

@@ -3,8 +3,8 @@
  *
  * Threads: one for each worker, which sleeps in its event loop; one for the journal, which syncs while workers are
  * busy; one for the keeper, which reads and writes snapshots; one for the reader of topics; one for the watchdog, which
- * looks at turns. A worker that finds nothing more to do commits its own batches, so that a single request at rest costs
- * no wake; one that is busy leaves that to the journal thread. */
+ * looks at turns. A worker that finds nothing more to do commits its own batches, so that a single request at rest
+ * costs no wake; one that is busy leaves that to the journal thread. */
 #include "store/data.h"
 #include "store/memory.h"
 #include "work/partition.h"

@@ -48,7 +48,7 @@ class Top(unittest.TestCase):
         told = self.get('/admin/kinds')
         kinds = {kind['kind']: kind for kind in told['kinds']}
         self.assertEqual(told['silent'], 0)
-        self.assertEqual(set(kinds), {'sale', 'stock', 'quota', 'order', 'payment', 'account'})
+        self.assertEqual(set(kinds), {'sale', 'stock', 'quota', 'order', 'payment', 'account', 'dead_letters'})
         self.assertEqual(kinds['stock']['live'], 1)
         self.assertGreaterEqual(kinds['order']['live'], 3)
         self.assertGreaterEqual(kinds['order']['turns'], 3)

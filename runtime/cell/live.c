@@ -77,7 +77,6 @@ souk_live_free(struct souk_population *p, struct souk_arena *arena, struct souk_
     souk_state_clear(live->kind, live->state);
     if (live->extra) {
         clear_extra(live, arena->heap);
-        souk_heap_free(arena->heap, live->extra->bonds, live->extra->bonds_room * sizeof *live->extra->bonds);
         free_fifo(arena->heap, &live->extra->stash);
         free_fifo(arena->heap, &live->extra->waiting);
         if (live->extra->start) souk_message_free(arena->heap, live->extra->start);

@@ -236,7 +236,7 @@ static uint64_t
 of_kind(const struct souk_kind_tally *tally, int which)
 {
     switch (which) {
-    case COUNT_LIVES: return atomic_load(&tally->lives);
+    case COUNT_LIVES: return tally->kind && tally->kind->policy ? atomic_load(&tally->lives) : 0; /* Volatile ones. */
     case COUNT_LETTERS: return atomic_load(&tally->letters);
     case COUNT_FAULTS: return atomic_load(&tally->faults);
     case COUNT_RESTARTS: return atomic_load(&tally->restarts);

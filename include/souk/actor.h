@@ -9,6 +9,9 @@
  * turn, also of another actor, sees it at once. Only what leaves the partition waits until it is on disk, so nobody
  * outside hears of a thing that a crash could undo. Inside the partition each message is handled once.
  *
+ * An assertion that fails in these functions costs the turn, not the process: nothing of it happens. A client is told
+ * SOUK_DEAD at once; what an actor has sent is tried three times before its asker is told so.
+ *
  * To write a kind: its table (souk/protocol.h), its state (souk/state.h), a function for each row, SOUK_ACTOR() at the
  * end of the file. A function that is missing or has other parameters is a compile error that names it. */
 #ifndef SOUK_ACTOR_H
@@ -250,7 +253,7 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
         return decide_##message(self, &body, turn);                                                   \
     }
 #define SOUK_DECIDE_REPLY_(number, reply, command)                                                    \
-    case reply##_tag: return decide_##reply(self, outcome, turn);
+    case reply##_tag: return outcome ? decide_##reply(self, outcome, turn) : SOUK_UNKNOWN;
 #define SOUK_ANSWER_QUERY_(number, message, view, ...)                                                \
     case message##_tag: {                                                                             \
         struct message body;                                                                          \

@@ -37,8 +37,10 @@ struct souk_request {
 };
 
 /* Sends a request. On the worker's thread only; done() is called on it later, never inside this call. Requests of one
- * worker to one actor arrive in the order of the calls. SOUK_ERR_BUSY (too much is under way, or memory_max is reached) and SOUK_ERR_FULL (the
- * disk is nearly full; commands only): then done() is not called. */
+ * worker to one actor arrive in the order of the calls. SOUK_ERR_BUSY (too much is under way, or memory_max is reached),
+ * SOUK_ERR_FULL (the disk is nearly full; commands only), SOUK_ERR_TOO_LARGE (a body above SOUK_BODY_MAX),
+ * SOUK_ERR_UNKNOWN (the node hosts no such kind, or the key is none), SOUK_ERR_CLOSED (the journal has failed): then
+ * done() is not called. A row that the kind lacks is refused SOUK_UNKNOWN, a body that doesn't fit it SOUK_MALFORMED. */
 souk_err souk_worker_ask(souk_worker *worker, struct souk_request *request) SOUK_MUST_CHECK;
 /* Encodes `message` for `row` and asks: the row's own struct, as in souk_tell(). */
 souk_err souk_worker_ask_with(souk_worker *worker, struct souk_request *request, const void *message) SOUK_MUST_CHECK;
@@ -110,9 +112,10 @@ struct souk_options {
  * aborts (SIGABRT). What was acknowledged is there when it is opened again. See memory_max for a limit before that. */
 souk_err souk_node_open(souk_node **out, const struct souk_options *options, char *why,
                         size_t why_size) SOUK_MUST_CHECK;
-/* Asks guests to finish: waits up to within_ms until all are idle and all is durable. */
+/* Asks guests to finish: waits up to within_ms until all are idle and all is durable. Not on a worker's thread, as it
+ * waits for the workers: there it is a bug, and in a volatile actor's turn a fault of that turn. */
 void souk_node_drain(souk_node *node, uint64_t within_ms);
-/* Stops the workers, checkpoints, closes the data directory, frees everything. */
+/* Stops the workers, checkpoints, closes the data directory, frees everything. Not on a worker's thread, as above. */
 void souk_node_close(souk_node **node_p);
 /* Waits for the node to fail on its own (a journal error), or for souk_node_stop_waiting(); the fault, or SOUK_OK. */
 souk_err souk_node_wait(souk_node *node);

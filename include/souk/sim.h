@@ -19,7 +19,7 @@ struct souk_sim_options {
     const struct souk_port_driver *ports; /* Called in the simulation's thread; port NULL at the end. */
     uint32_t crash_one_in;
     uint32_t checkpoint_one_in;
-    uint32_t actors_max;                  /* 0: as in struct souk_options. */
+    uint32_t actors_max, volatile_max;    /* 0: as in struct souk_options. */
 };
 
 /* A node on an empty disk. NULL is out of memory. */

@@ -25,9 +25,8 @@
  *   to a stopped actor, or nobody     a dead letter; an ask ends DEAD; a monitor tells SOUK_END_NOBODY
  *   stopping twice                    the second does nothing
  *   a command that the kind lacks     can't be sent from C; from outside it is refused SOUK_UNKNOWN
- *   a body above SOUK_BODY_MAX        a fault of the sender's turn; from outside it is refused SOUK_MALFORMED
- *   a handler that never returns      the watchdog names it, see struct souk_options; nothing can end it but the
- * process
+ *   a body above SOUK_BODY_MAX        a fault of the sender's turn; from outside it is refused SOUK_ERR_TOO_LARGE
+ *   a handler that never returns      the watchdog names it, see struct souk_options; only the process can end it
  *   closing the node inside a turn    a fault of the turn; the node goes on
  *   a failed souk_assert in a turn    a fault of the turn; what follows is the kind's policy
  *
@@ -184,7 +183,7 @@ souk_ask_among_with_(souk_turn *turn, uint32_t number, souk_ref to, const struct
         return on_##message(self, &body, turn);                                                       \
     }
 #define SOUK_HANDLE_REPLY_(number, reply, command)                                                    \
-    case reply##_tag: return on_##reply(self, outcome, turn);
+    case reply##_tag: return outcome ? on_##reply(self, outcome, turn) : SOUK_UNKNOWN;
 #define SOUK_NO_EVENTS_(number, message, ...)                                                         \
     _Static_assert(0, #message ": a volatile kind has no events");
 

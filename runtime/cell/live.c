@@ -33,6 +33,7 @@ souk_live_new(struct souk_population *p, struct souk_arena *arena, const struct 
     p->count++;
     if (!souk_key_none(key)) {
         live->key = key;
+        live->asked = p->asked;
         souk_directory_add(&p->named, arena->heap, &live->identity);
         return live;
     }
@@ -48,7 +49,7 @@ free_fifo(souk_heap *heap, struct souk_fifo *fifo)
     for (struct souk_message *m; (m = souk_fifo_pop(fifo));) souk_message_free(heap, m);
 }
 
-/* All of the second block that belongs to one life: not bonds, the start, the parent and the record of restarts. */
+/* What one life of it had under way. */
 static void
 clear_extra(struct souk_live *live, souk_heap *heap)
 {
@@ -68,17 +69,20 @@ souk_live_free(struct souk_population *p, struct souk_arena *arena, struct souk_
     if (souk_key_anonymous(live->key)) {
         uint32_t place = (uint32_t)(live->key.low >> 32);
         p->berth[place] = (struct souk_berth){ NULL, (uint32_t)live->key.low + 1, p->free };
-        p->free = place + 1;
+        if (p->berth[place].generation != p->generation) p->free = place + 1; /* Else all keys of it were used. */
     } else {
         souk_directory_remove(&p->named, &live->identity);
+        if ((int32_t)(live->asked - p->asked) > 0) p->asked = live->asked;
     }
     souk_state_clear(live->kind, live->state);
     if (live->extra) {
         clear_extra(live, arena->heap);
-        souk_heap_free(arena->heap, live->extra->bonds, live->extra->bonds_room * sizeof *live->extra->bonds);
         free_fifo(arena->heap, &live->extra->stash);
         free_fifo(arena->heap, &live->extra->waiting);
         if (live->extra->start) souk_message_free(arena->heap, live->extra->start);
+        souk_heap_free(arena->heap, live->extra->bonds, live->extra->bonds_room * sizeof *live->extra->bonds);
+        souk_heap_free(arena->heap, live->extra->restarted_ms,
+                       live->extra->restarts_room * sizeof *live->extra->restarted_ms);
         souk_heap_free(arena->heap, live->extra, sizeof *live->extra);
     }
     souk_heap_free(arena->heap, live, sizeof *live + live->kind->state_size);
@@ -110,6 +114,13 @@ always_fits(const struct souk_message *m)
     return m->class == SOUK_OUTCOME || m->class == SOUK_SIGNAL || m->class == SOUK_WAKE || m->class == SOUK_NEWS;
 }
 
+/* What may go to make room. Not the command that begins a life, either. */
+static bool
+may_go(const struct souk_message *m)
+{
+    return !always_fits(m) && !m->spawns;
+}
+
 /* Unlinks those that may go: expired ones, or just the oldest. */
 static void
 drop(struct souk_live *live, uint64_t now_ms, bool oldest, struct souk_fifo *dropped)
@@ -117,7 +128,8 @@ drop(struct souk_live *live, uint64_t now_ms, bool oldest, struct souk_fifo *dro
     struct souk_message *kept_tail = NULL, **link = &live->head;
     bool any = false;
     for (struct souk_message *m; (m = *link);) {
-        bool goes = !always_fits(m) && (oldest ? !any : m->due_ms && m->due_ms <= now_ms);
+        bool expires = may_go(m) && m->due_ms, goes = oldest ? may_go(m) && !any : expires && m->due_ms <= now_ms;
+        if (!goes && expires && m->due_ms < live->extra->shed_ms) live->extra->shed_ms = m->due_ms;
         if (goes) {
             any = true;
             *link = m->next;
@@ -140,6 +152,7 @@ crowd(struct souk_live *live, souk_heap *heap)
 {
     struct souk_extra *x = souk_live_extra(live, heap);
     memset(x->lane, 0, sizeof x->lane);
+    x->shed_ms = 0;
     for (const struct souk_message *m = live->head; m; m = m->next) x->lane[m->lane % SOUK_LANES]++;
     live->crowded = true;
 }
@@ -169,7 +182,8 @@ souk_live_room(struct souk_live *live, souk_heap *heap, struct souk_message *m, 
         if (policy->on_full == SOUK_DROP_OLDEST && !room) {
             drop(live, now_ms, true, dropped);
             room = dropped->head;
-        } else if (policy->on_full == SOUK_SHED_EXPIRED && !room) {
+        } else if (policy->on_full == SOUK_SHED_EXPIRED && !room && live->extra->shed_ms <= now_ms) {
+            live->extra->shed_ms = UINT64_MAX; /* So that a full queue isn't searched for each message. */
             drop(live, now_ms, false, dropped);
             room = dropped->head;
         } else if (policy->on_full == SOUK_REFUSE) {
@@ -177,6 +191,7 @@ souk_live_room(struct souk_live *live, souk_heap *heap, struct souk_message *m, 
         }
         if (!room) return false;
     }
+    if (m->due_ms && m->due_ms < live->extra->shed_ms) live->extra->shed_ms = m->due_ms;
     live->extra->lane[m->lane % SOUK_LANES]++;
     return true;
 }
@@ -211,6 +226,33 @@ souk_live_push_front(struct souk_live *live, struct souk_fifo *chain)
     if (!live->head) live->tail = chain->tail;
     live->head = chain->head;
     *chain = (struct souk_fifo){ NULL, NULL };
+}
+
+/* How deep the queue is when its policy begins to speak: a stash counts. */
+static void
+calm_down(struct souk_live *live)
+{
+    uint32_t most = live->kind->policy->queue_max ? live->kind->policy->queue_max : SOUK_QUEUE_MAX;
+    live->calm = most / 2 > live->extra->stashed ? most / 2 - live->extra->stashed : 0;
+}
+
+void
+souk_live_stash(struct souk_live *live, souk_heap *heap, struct souk_message *m)
+{
+    struct souk_extra *x = souk_live_extra(live, heap);
+    if (m->class == SOUK_WAKE) m->asker.number = 0; /* It has come; see note_wake(). */
+    souk_fifo_push(&x->stash, m);
+    x->stashed++;
+    calm_down(live);
+}
+
+void
+souk_live_unstash(struct souk_live *live)
+{
+    if (!live->extra || !live->extra->stashed) return;
+    live->extra->stashed = 0;
+    calm_down(live);
+    souk_live_push_front(live, &live->extra->stash);
 }
 
 /* ---- What is under way: Robin Hood hashing (Celis, 1986) by number, with backward shifts. Numbers count up, so nearly
@@ -315,35 +357,70 @@ souk_gathering_free(struct souk_live *live, souk_heap *heap, uint32_t number)
     souk_heap_free(heap, g, sizeof *g);
 }
 
-/* ---- Bonds. ---- */
+/* ---- Bonds: open addressing with linear probing, too; one parent may have a million children. ---- */
+
+static uint32_t
+bond_home(const struct souk_extra *x, enum souk_bond_class class, souk_ref to, uint32_t number)
+{
+    return (uint32_t)souk_hash_mix(to.key.high ^ souk_hash_mix(to.key.low + to.kind + class + ((uint64_t)number << 32)))
+           & (x->bonds_room - 1);
+}
+
+static uint32_t
+bond_place(const struct souk_extra *x, enum souk_bond_class class, souk_ref to, uint32_t number)
+{
+    uint32_t i = bond_home(x, class, to, number);
+    for (const struct souk_bond *b; (b = &x->bonds[i])->class; i = (i + 1) & (x->bonds_room - 1))
+        if (b->class == class && b->number == number && b->to.kind == to.kind && souk_key_equal(b->to.key, to.key))
+            break;
+    return i;
+}
 
 struct souk_bond *
 souk_bond_find(const struct souk_live *live, enum souk_bond_class class, souk_ref to, uint32_t number)
 {
-    for (uint32_t i = 0; live->extra && i < live->extra->bonds_count; i++) {
-        struct souk_bond *b = &live->extra->bonds[i];
-        if (b->class == class && b->number == number && b->to.kind == to.kind && souk_key_equal(b->to.key, to.key))
-            return b;
-    }
-    return NULL;
+    const struct souk_extra *x = live->extra;
+    if (!x || !x->bonds_room) return NULL;
+    struct souk_bond *b = &x->bonds[bond_place(x, class, to, number)];
+    return b->class ? b : NULL;
 }
 
-void
+bool
 souk_bond_add(struct souk_live *live, souk_heap *heap, struct souk_bond bond)
 {
     struct souk_extra *x = souk_live_extra(live, heap);
-    if (souk_bond_find(live, bond.class, bond.to, bond.number)) return;
-    if (x->bonds_count == x->bonds_room) {
-        uint32_t room = x->bonds_room ? 2 * x->bonds_room : 2;
-        x->bonds = souk_heap_grow(heap, x->bonds, x->bonds_room * sizeof bond, room * sizeof bond);
-        x->bonds_room = room;
+    if (2 * x->bonds_count >= x->bonds_room) {
+        struct souk_bond *old = x->bonds;
+        uint32_t old_room = x->bonds_room;
+        x->bonds_room = old_room ? 2 * old_room : 4;
+        x->bonds = souk_heap_zalloc(heap, x->bonds_room * sizeof bond);
+        for (uint32_t i = 0; i < old_room; i++)
+            if (old[i].class) x->bonds[bond_place(x, old[i].class, old[i].to, old[i].number)] = old[i];
+        souk_heap_free(heap, old, old_room * sizeof bond);
     }
-    x->bonds[x->bonds_count++] = bond;
+    struct souk_bond *b = &x->bonds[bond_place(x, bond.class, bond.to, bond.number)];
+    if (b->class) return false;
+    *b = bond;
+    x->bonds_count++;
+    return true;
 }
 
-void
+bool
 souk_bond_remove(struct souk_live *live, enum souk_bond_class class, souk_ref to, uint32_t number)
 {
     struct souk_bond *b = souk_bond_find(live, class, to, number);
-    if (b) *b = live->extra->bonds[--live->extra->bonds_count];
+    if (!b) return false;
+    struct souk_extra *x = live->extra;
+    uint32_t mask = x->bonds_room - 1, hole = (uint32_t)(b - x->bonds);
+    b->class = 0;
+    x->bonds_count--;
+    for (uint32_t next = (hole + 1) & mask; x->bonds[next].class; next = (next + 1) & mask) {
+        const struct souk_bond *n = &x->bonds[next];
+        uint32_t wanted = bond_home(x, n->class, n->to, n->number);
+        if (((next - wanted) & mask) < ((next - hole) & mask)) continue;
+        x->bonds[hole] = *n;
+        x->bonds[next].class = 0;
+        hole = next;
+    }
+    return true;
 }

@@ -61,12 +61,13 @@ struct souk_open {
 struct souk_gathering {
     struct souk_gathering *next;
     struct souk_message **outcome; /* By index; NULL: not yet. */
-    uint32_t number, asked, answered, room;
+    uint32_t number, last; /* Its own, and the last of its asks: all are between. */
+    uint32_t asked, answered, room;
     uint64_t due_ms;
 };
 
 enum souk_bond_class { SOUK_BOND_LINK = 1, SOUK_BOND_WATCHER, SOUK_BOND_CHILD };
-struct souk_bond { souk_ref to; uint32_t number; enum souk_bond_class class; };
+struct souk_bond { souk_ref to; uint32_t number; enum souk_bond_class class; }; /* Class 0: a free place. */
 
 enum { SOUK_LANES = 16 };
 
@@ -75,7 +76,7 @@ struct souk_extra {
     struct souk_open *open;     /* Hashed by number. */
     uint32_t open_count, open_room;
     uint32_t bonds_count, bonds_room;
-    struct souk_bond *bonds;
+    struct souk_bond *bonds;    /* Hashed by what they are. */
     struct souk_gathering *gatherings;
     struct souk_fifo stash;
     struct souk_fifo waiting;   /* Queries until it has changed. */
@@ -83,8 +84,10 @@ struct souk_extra {
     struct souk_alarm *pause;   /* Until it restarts, or may be idle. */
     souk_ref parent;
     uint32_t trap;              /* The reply that is told of ends. 0: none. */
-    uint32_t restarts;          /* Since `restarts_ms`. */
-    uint64_t restarts_ms, used_ms;
+    uint64_t *restarted_ms;     /* When it was restarted, as far back as its policy looks. */
+    uint32_t restarts, restarts_room;
+    uint64_t used_ms;
+    uint64_t shed_ms;           /* Nothing in its queue expires before. */
     uint32_t stashed;
     uint32_t lane[SOUK_LANES];  /* While it is crowded: how many of its messages are whose. */
 };
@@ -98,14 +101,13 @@ struct souk_live {
     struct souk_live *after, *before; /* In the list of those that have something to do. */
     struct souk_extra *extra;
     uint32_t depth;            /* Of its queue. */
-    uint32_t calm;             /* Below this depth its policy has nothing to say. */
+    uint32_t calm;             /* Below this depth its policy has nothing to say; less what it has stashed. */
     uint32_t asked;            /* The last number that a verb returned. */
     bool queued : 1;           /* It stands in a list. */
     bool awaited : 1;          /* ... of those that somebody waits for, or it is having its turns. */
     bool paused : 1;           /* It failed, and waits to be restarted. */
     bool crowded : 1;          /* Lanes are counted. */
     bool traced : 1;
-    bool started : 1;          /* It has had its first turn. */
     _Alignas(16) uint8_t state[];
 };
 
@@ -120,6 +122,16 @@ souk_lives_push(struct souk_lives *lives, struct souk_live *live)
     if (lives->tail) lives->tail->after = live;
     else lives->head = live;
     lives->tail = live;
+}
+
+static inline void
+souk_lives_push_front(struct souk_lives *lives, struct souk_live *live)
+{
+    live->before = NULL;
+    live->after = lives->head;
+    if (lives->head) lives->head->before = live;
+    else lives->tail = live;
+    lives->head = live;
 }
 
 static inline void
@@ -150,6 +162,7 @@ struct souk_population {
     struct souk_berth *berth;         /* Anonymous ones. */
     uint32_t berths, berths_room, free; /* `free`: the first free berth + 1. */
     uint32_t shard, generation;       /* Where generations begin: other in each run of the process. */
+    uint32_t asked;                   /* A named actor's numbers go on from there: its last life had those before. */
     uint32_t count;
     struct souk_directory named;
 };
@@ -181,7 +194,7 @@ struct souk_live *souk_live_new(struct souk_population *population, struct souk_
 void souk_live_free(struct souk_population *population, struct souk_arena *arena, struct souk_live *live);
 /* Its second block, made when it has none. */
 struct souk_extra *souk_live_extra(struct souk_live *live, souk_heap *heap);
-/* As new: its state, and what it had under way. Alarms are the caller's to call off before. */
+/* As new: its state, and what it had under way. Bonds stay. Alarms are the caller's to call off before. */
 void souk_live_reset(struct souk_live *live, souk_heap *heap);
 
 static inline souk_ref
@@ -219,6 +232,9 @@ bool souk_live_room(struct souk_live *live, souk_heap *heap, struct souk_message
                     struct souk_fifo *dropped);
 /* Takes the ask out of its queue; NULL when it isn't there. */
 struct souk_message *souk_live_take_ask(struct souk_live *live, souk_asker asker);
+/* Puts a message aside; all of these in front of its queue. */
+void souk_live_stash(struct souk_live *live, souk_heap *heap, struct souk_message *m);
+void souk_live_unstash(struct souk_live *live);
 /* Puts a chain in front of its queue. */
 void souk_live_push_front(struct souk_live *live, struct souk_fifo *chain);
 
@@ -246,8 +262,9 @@ void souk_gathering_free(struct souk_live *live, souk_heap *heap, uint32_t numbe
 /* The bond, or NULL. Good until one is added or removed. */
 struct souk_bond *souk_bond_find(const struct souk_live *live, enum souk_bond_class class, souk_ref to,
                                  uint32_t number);
-/* Adds one that isn't there. */
-void souk_bond_add(struct souk_live *live, souk_heap *heap, struct souk_bond bond);
-void souk_bond_remove(struct souk_live *live, enum souk_bond_class class, souk_ref to, uint32_t number);
+/* Adds one; false when it is there already. */
+bool souk_bond_add(struct souk_live *live, souk_heap *heap, struct souk_bond bond);
+/* False when it isn't there. */
+bool souk_bond_remove(struct souk_live *live, enum souk_bond_class class, souk_ref to, uint32_t number);
 
 #endif

@@ -59,8 +59,8 @@ souk_turn_undo(souk_turn *turn)
     undo(turn);
     slice->batch.length = turn->began;
     while (slice->cells_count > turn->cells_mark) slice->cells[--slice->cells_count]->stamp = 0;
-    if (turn->closed.number) souk_cell_ask_add(turn->cell, slice->heap, turn->closed);
-    turn->closed.number = 0;
+    if (turn->closes) souk_cell_ask_add(turn->cell, slice->heap, slice->closed);
+    turn->closes = false;
 }
 
 /* Applies what the turn emitted, from the bytes that will be journalled. */
@@ -154,7 +154,8 @@ close_ask(souk_turn *turn)
     struct souk_cell *cell = turn->cell;
     struct souk_open_ask *ask = souk_cell_ask(cell, m->asker.number);
     if (!ask) return m->tag;
-    turn->closed = *ask;
+    slice->closed = *ask;
+    turn->closes = true;
     if (ask->durable) {
         uint32_t actor = souk_slice_actor(slice, cell);
         souk_batch_closed(&slice->batch, slice->heap, actor, ask->number);
@@ -162,7 +163,7 @@ close_ask(souk_turn *turn)
     souk_cell_ask_remove(cell, ask);
     turn->mark = slice->batch.length; /* That it is closed stands, whatever decide says. */
     turn->asks_mark = cell->asks_count;
-    return turn->closed.reply;
+    return slice->closed.reply;
 }
 
 /* Lets decide speak. For an outcome: only if it is the first of its ask. */
@@ -173,14 +174,20 @@ decide(souk_turn *turn)
     struct souk_slice *slice = turn->slice;
     struct souk_cell *cell = turn->cell;
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
+    souk_verdict verdict;
+    if (m->class != SOUK_OUTCOME) {
+        slice->catch.armed = true;
+        verdict = cell->kind->decide(cell->state, m->tag, &in, NULL, turn);
+        slice->catch.armed = false;
+        return verdict;
+    }
+    uint32_t tag = close_ask(turn);
+    if (!tag) return SOUK_ACCEPT; /* It had its outcome before: too late. */
+    if (m->ending == SOUK_LATE) slice->counts.late++;
     struct souk_outcome outcome = { .ask = m->asker.number, .ending = (enum souk_ending)m->ending,
                                     .refusal = m->refusal, .body = { m->body, m->length } };
-    bool answers = m->class == SOUK_OUTCOME;
-    uint32_t tag = answers ? close_ask(turn) : m->tag;
-    if (answers && !tag) return SOUK_ACCEPT; /* It had its outcome before: too late. */
-    if (answers && m->ending == SOUK_LATE) slice->counts.late++;
     slice->catch.armed = true;
-    souk_verdict verdict = cell->kind->decide(cell->state, tag, &in, answers ? &outcome : NULL, turn);
+    verdict = cell->kind->decide(cell->state, tag, &in, &outcome, turn);
     slice->catch.armed = false;
     return verdict;
 }
@@ -226,7 +233,7 @@ souk_turn_tell(const void *what, char *out, size_t size)
 }
 
 /* Begins the slice's turn anew. */
-static void
+static inline void
 begin(struct souk_slice *slice, struct souk_cell *cell, struct souk_message *m)
 {
     slice->turn = (struct souk_turn){

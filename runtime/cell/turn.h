@@ -26,7 +26,7 @@ struct souk_turn {
     bool passed_on;              /* By souk_forward: somebody else answers. */
     /* Of an event-sourced actor: */
     bool changes;                /* It is being applied: if it fails, the state must be rebuilt. */
-    struct souk_open_ask closed; /* The ask whose outcome it took; number 0: none. */
+    bool closes;                 /* It has taken the outcome of the ask slice->closed. */
     size_t began;                /* The batch's length and dictionary before all of it. */
     uint32_t cells_mark;
     bool recorded;               /* The batch has its TURN. */
@@ -37,7 +37,8 @@ struct souk_turn {
     /* Of a volatile one: */
     uint8_t lane;                /* Which share of others' queues its messages take. */
     struct souk_fifo out;        /* What it sent: routed when it is over. */
-    bool kept;                   /* The message was put aside: in the stash, in a gathering. */
+    bool kept;                   /* The message is to be put aside. */
+    bool gathered;               /* It is kept with others in a gathering. */
     bool ends;                   /* The actor ends after it, for that reason. */
     uint32_t reason;
     struct souk_gathering *gathering; /* Whose outcomes are being told. */
@@ -68,6 +69,7 @@ struct souk_slice {
     uint32_t asking_count, asking_room;
     struct souk_turn_counts counts;
     struct souk_turn turn;
+    struct souk_open_ask closed; /* By the turn under way, if turn.closes. */
     struct souk_catch catch; /* Where a turn that fails is caught: armed while an author's function runs. */
     /* Where messages go: to an actor of the partition (takes the message), and out of it. */
     void *self;
@@ -138,7 +140,7 @@ bool souk_turn_replay(struct souk_cell *cell, struct souk_scratch *scratch, uint
 bool souk_turn_replay_caught(struct souk_cell *cell, struct souk_scratch *scratch, uint32_t tag, struct souk_bytes body,
                              struct souk_catch *catch);
 
-/* ---- Turns of volatile actors: liveturn.c. ---- */
+/* ---- Turns of volatile actors: liveturn.c, liveverbs.c. ---- */
 
 enum souk_live_next { SOUK_LIVE_GOES_ON, SOUK_LIVE_ENDS, SOUK_LIVE_FAILS };
 /* Lets the handler of a message speak: what it returned. */
@@ -160,7 +162,7 @@ souk_live_begin(struct souk_slice *slice, struct souk_live *live, struct souk_me
     turn->message = m;
     turn->asked_mark = live->asked;
     turn->answer = (struct souk_bytes){ NULL, 0 };
-    turn->passed_on = turn->kept = turn->ends = false;
+    turn->passed_on = turn->kept = turn->gathered = turn->ends = false;
     slice->scratch.at = slice->scratch_memory;
     if (m->time_ms > slice->now_ms) slice->now_ms = m->time_ms;
     if (m->dep > slice->dep) slice->dep = m->dep;
@@ -173,8 +175,14 @@ enum souk_live_next souk_live_turn(struct souk_slice *slice, struct souk_live *l
 /* The same once a SOUK_TELL's handler has spoken, where that was not all: it answered, put the message aside, or ... */
 enum souk_live_next souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_message *message,
                                      souk_verdict verdict);
-/* Drops what the turn under way has sent, spawned and opened. */
+/* Drops what the turn under way has sent, spawned, linked and opened. */
 void souk_live_undo(souk_turn *turn);
+/* Forgets the outcomes that the turn was about. */
+void souk_live_end_gathered(souk_turn *turn);
+/* Forgets a gathering with the asks that are still open in it. */
+void souk_gathering_end(struct souk_live *live, souk_heap *heap, uint32_t number);
+/* Calls off the alarm of an entry, if it has one. */
+void souk_open_call_off(struct souk_slice *slice, struct souk_open *open);
 /* An actor's end: tells all that watch it, and calls off what it had under way. Not yet freed. */
 void souk_live_end(struct souk_slice *slice, struct souk_live *live, uint32_t reason);
 /* The end of one life of it: its state is zeroed, its children are stopped. */

@@ -49,6 +49,7 @@ souk_turn_send(souk_turn *turn, enum souk_message_class class, souk_ref to, uint
     m->time_ms = slice->now_ms;
     m->in_batch = true;
     m->slot = slice->sends_count;
+    m->lane = (uint8_t)turn->cell->key.low;
     SOUK_ROOM_FOR_ONE(slice, sends);
     slice->sends[slice->sends_count++] = m;
     return m;
@@ -90,7 +91,8 @@ souk_ask_(souk_turn *turn, uint32_t kind, souk_key key, uint32_t reply, uint32_t
     struct souk_message *m = send_row(turn, SOUK_ASK, (souk_ref){ kind, key }, row, length);
     m->due_ms = turn->slice->now_ms + within_ms;
     if (turn->live) {
-        if (turn->message->due_ms && turn->message->due_ms < m->due_ms) m->due_ms = turn->message->due_ms;
+        uint64_t asked_ms = souk_due_ms(turn);
+        if (asked_ms && asked_ms < m->due_ms) m->due_ms = asked_ms;
         m->asker.number = souk_live_ask(turn, SOUK_OPEN_ASK, (souk_ref){ kind, key }, reply, m->due_ms);
         m->asker.key = turn->live->key;
         m->asker.kind = turn->live->kind->number;

@@ -46,6 +46,8 @@ struct souk_node {
     struct souk_bed drained;
 };
 
+static _Thread_local bool is_worker; /* The thread is one that a node ends by waiting for it. */
+
 static uint64_t
 now_ns(const struct souk_node *node)
 {
@@ -128,6 +130,7 @@ worker_body(void *arg)
     struct souk_node *node = t->node;
     struct souk_worker *w = t->worker;
     unsigned entered = 0;
+    is_worker = true;
     while (entered < node->guests_count && !t->err) {
         const struct souk_guest *guest = &node->guests[entered];
         t->err = guest->enter(guest->self, w, w->number, w->loop);
@@ -288,6 +291,7 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
 void
 souk_node_drain(struct souk_node *node, uint64_t within_ms)
 {
+    souk_assert(!is_worker);
     struct souk_partition *p = node->partition;
     uint64_t end = now_ns(node) + within_ms * 1000000ull;
     atomic_store(&node->draining, true);
@@ -318,6 +322,7 @@ finish(struct souk_partition *p)
 void
 souk_node_close(struct souk_node **node_p)
 {
+    souk_assert(!is_worker);
     struct souk_node *node = *node_p;
     *node_p = NULL;
     if (!node) return;

@@ -35,7 +35,7 @@ start(souk_sim *sim)
     struct souk_partition_options options = {
         .world = &sim->world.world, .kinds = sim->options.kinds, .ports = sim->options.ports, .journal = sim->journal,
         .vault = sim->vault, .secret = sim->secret, .workers = sim->workers, .actors_max = sim->options.actors_max,
-        .checkpoint_bytes = UINT64_MAX,
+        .volatile_max = sim->options.volatile_max, .checkpoint_bytes = UINT64_MAX,
     };
     if (!err) err = souk_partition_open(&sim->partition, &options, why, sizeof why);
     if (err) souk_panic(__FILE__, __LINE__, *why ? why : souk_err_text(err));

@@ -271,6 +271,7 @@ ask(souk_wire *w, struct souk_peer *peer, struct souk_wire_request *r, char *why
     if (!err) return SOUK_DOOR_OK;
     exchange_end(x);
     return err == SOUK_ERR_BUSY ? SOUK_DOOR_OVERLOADED : err == SOUK_ERR_FULL ? SOUK_DOOR_DISK_FULL
+         : err == SOUK_ERR_TOO_LARGE ? SOUK_DOOR_TOO_LARGE
          : err == SOUK_ERR_CLOSED ? SOUK_DOOR_CLOSED : SOUK_DOOR_UNKNOWN;
 }
 

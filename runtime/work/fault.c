@@ -52,7 +52,7 @@ is_kept(const struct souk_message *m)
 void
 souk_fault_bury(struct souk_worker *w, struct souk_cell *cell, struct souk_message *m)
 {
-    if (!is_kept(m)) {
+    if (!is_kept(m) || m->to.kind == SOUK_DEAD_KIND) { /* Whose own failures it tells nobody: no end. */
         souk_turn_refuse(&w->slice, cell, m, SOUK_DEAD, 0);
         return;
     }

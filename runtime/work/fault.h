@@ -18,7 +18,6 @@ static inline void
 souk_fault_note(struct souk_worker *w, const struct souk_message *m)
 {
     volatile struct souk_page_slot *slot = w->turn_page;
-    slot->busy = 0; /* While the rest is neither the one nor the other. */
     slot->key.high = m->to.key.high;
     slot->key.low = m->to.key.low;
     slot->kind = m->to.kind;

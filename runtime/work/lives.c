@@ -42,13 +42,19 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
         souk_message_free(w->heap, m);
         return;
     }
-    souk_tally_up(w, SOUK_N_LETTERS, 1);
+    souk_kind_count(&w->slice.tally[m->to.kind].letters, 1);
     struct souk_letter *place = &w->letters[w->letters_count++ % SOUK_LETTERS];
     if (place->message) souk_message_free(w->heap, place->message);
     *place = (struct souk_letter){ m, w->slice.now_ms, ending, refusal };
 }
 
 /* ---- Arriving. ---- */
+
+static bool
+has_room(const struct souk_worker *w, const struct souk_shard *shard)
+{
+    return shard->population.count < w->partition->volatile_max && !souk_partition_crammed(w->partition);
+}
 
 /* Whether somebody waits for what the message brings. */
 static inline bool
@@ -81,10 +87,12 @@ pop_busy(struct souk_worker *w, enum souk_ready_list list)
 }
 
 /* To the end of the list; but who is asked or answered goes before those that are only told: what has been begun is
- * finished first. */
+ * finished first. And who was just spawned goes to the front, while it is in the cache: so a tree of actors is walked
+ * depth first, and has few of them alive at a time. Now and then one doesn't, for the others' sake. */
 static inline void
 get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, bool awaited)
 {
+    enum { NEWBORN = 64 };
     enum souk_ready_list list = awaited ? SOUK_READY_AWAITED : SOUK_READY_TOLD;
     if (live->queued) {
         if (!awaited || live->awaited) return;
@@ -94,7 +102,9 @@ get_ready(struct souk_worker *w, struct souk_shard *shard, struct souk_live *liv
     }
     live->queued = true;
     live->awaited = awaited;
-    souk_lives_push(&shard->ready[list], live);
+    bool newborn = live->head->spawns && ++w->newborn_run % NEWBORN;
+    if (newborn) souk_lives_push_front(&shard->ready[list], live);
+    else souk_lives_push(&shard->ready[list], live);
     if (w->holds[shard->number]) mark_busy(w, shard, list);
 }
 
@@ -112,34 +122,51 @@ souk_lives_leave(struct souk_worker *w)
         while (pop_busy(w, list)) {}
 }
 
-/* Whether there may be one more. */
-static bool
-has_berth(const struct souk_worker *w, const struct souk_shard *shard)
-{
-    return shard->population.count < w->partition->volatile_max && !souk_partition_crammed(w->partition);
-}
-
 /* A named actor is there when it is first spoken to. */
 static struct souk_live *
 first_spoken_to(struct souk_worker *w, struct souk_shard *shard, const struct souk_message *m)
 {
     bool speaks = m->class == SOUK_TELL || m->class == SOUK_ASK || m->class == SOUK_REQUEST;
     if (!speaks || souk_key_anonymous(m->to.key) || souk_key_none(m->to.key)) return NULL;
-    if (!has_berth(w, shard)) return NULL;
-    const struct souk_kind *kind = w->partition->kinds[m->to.kind];
+    const struct souk_kind *kind = souk_kind_of(w->partition, m->to.kind);
+    if (!kind || !kind->policy || !has_room(w, shard)) return NULL;
     struct souk_live *live = souk_live_new(&shard->population, &shard->arena, kind, m->to.key);
-    souk_tally_up(w, SOUK_N_LIVES, 1);
+    souk_kind_count(&w->slice.tally[kind->number].lives, 1);
     if (kind->policy->idle_ms) souk_lives_watch_idle(w, shard, live);
     return live;
 }
 
-/* A signal that is followed when it arrives, not in its turn. */
+/* A signal that is followed when it arrives, not in its turn: one that is down, or busy, is watched all the same. */
 static bool
 take_early(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
 {
-    if (m->tag != SOUK_SIGNAL_CANCEL) return false;
-    struct souk_message *ask = souk_live_take_ask(live, m->asker);
-    if (ask) souk_message_free(w->heap, ask);
+    souk_ref from = { m->asker.kind, m->asker.key };
+    struct souk_message *ask;
+    switch ((enum souk_signal)m->tag) {
+    case SOUK_SIGNAL_CANCEL:
+        ask = souk_live_take_ask(live, m->asker);
+        if (ask) souk_message_free(w->heap, ask);
+        break;
+    case SOUK_SIGNAL_LINK:
+        souk_bond_add(live, w->heap, (struct souk_bond){ from, 0, SOUK_BOND_LINK });
+        break;
+    case SOUK_SIGNAL_UNLINK:
+        souk_bond_remove(live, SOUK_BOND_LINK, from, 0);
+        break;
+    case SOUK_SIGNAL_MONITOR:
+        souk_bond_add(live, w->heap, (struct souk_bond){ from, m->asker.number, SOUK_BOND_WATCHER });
+        break;
+    case SOUK_SIGNAL_UNMONITOR:
+        souk_bond_remove(live, SOUK_BOND_WATCHER, from, m->asker.number);
+        break;
+    case SOUK_SIGNAL_CHILD_DOWN:
+        souk_bond_remove(live, SOUK_BOND_CHILD, from, 0);
+        break;
+        live->traced = m->refusal;
+        break;
+    default:
+        return false; /* The others have their turns. */
+    }
     souk_message_free(w->heap, m);
     return true;
 }
@@ -149,7 +176,9 @@ souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_
 {
     struct souk_live *live = souk_live_find(&shard->population, m->to);
     if (!live && !(live = first_spoken_to(w, shard, m))) {
-        bury(w, m, SOUK_DEAD, 0);
+        bool full = !souk_key_anonymous(m->to.key) && !souk_key_none(m->to.key) && !has_room(w, shard);
+        if (m->class == SOUK_PROBE) souk_fifo_push(&shard->probes, m);
+        else bury(w, m, full ? SOUK_REFUSED : SOUK_DEAD, full ? SOUK_OVERLOADED : 0);
         return;
     }
     if (m->class == SOUK_SIGNAL && take_early(w, live, m)) return;
@@ -246,7 +275,10 @@ start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *l
 {
     const struct souk_message *start = live->extra->start;
     live->paused = false;
-    if (start) {
+    if (live->kind->policy->idle_ms && !souk_key_anonymous(live->key)) souk_lives_watch_idle(w, shard, live);
+    souk_lives_remove(&shard->paused, live);
+    atomic_store_explicit(&shard->has_paused, shard->paused.head != NULL, memory_order_relaxed);
+    if (start && !(live->head && live->head->spawns)) { /* It may have been put aside before. */
         struct souk_message *m = souk_message_new(w->heap, SOUK_TELL, start->length);
         memcpy(m, start, sizeof *m + start->length);
         struct souk_fifo first = { NULL, NULL };
@@ -318,8 +350,8 @@ souk_lives_spawn(void *self, const struct souk_kind *kind, enum souk_where where
             break;
         }
     }
-    if (!has_berth(w, shard)) return NULL;
-    souk_tally_up(w, SOUK_N_LIVES, 1);
+    if (!has_room(w, shard)) return NULL;
+    souk_kind_count(&w->slice.tally[kind->number].lives, 1);
     return souk_live_new(&shard->population, &shard->arena, kind, (souk_key){ 0, 0 });
 }
 
@@ -328,7 +360,7 @@ souk_lives_unspawn(void *self, souk_ref actor)
 {
     struct souk_worker *w = self;
     struct souk_shard *shard = souk_shard_of(w->partition, actor.key);
-    souk_tally_up(w, SOUK_N_LIVES, (uint64_t)-1);
+    souk_kind_count(&w->slice.tally[actor.kind].lives, (uint64_t)-1);
     souk_live_free(&shard->population, &shard->arena, souk_live_find(&shard->population, actor));
 }
 
@@ -379,9 +411,9 @@ end(struct souk_worker *w, struct souk_live *live, uint32_t reason)
         bury_all(w, &live->extra->waiting);
     }
     live->queued = false;
+    souk_kind_count(&w->slice.tally[live->kind->number].lives, (uint64_t)-1);
     souk_live_free(&shard->population, &shard->arena, live);
     w->slice.turn.live = NULL;
-    souk_tally_up(w, SOUK_N_LIVES, (uint64_t)-1);
 }
 
 /* How long before the next life: twice as long each time, and half of it by chance (full jitter would allow none). The
@@ -397,23 +429,41 @@ pause_ms(const struct souk_live *live, uint64_t now_ms)
     return pause - souk_hash_mix(live->key.low ^ live->key.high ^ now_ms) % (pause / 2 + 1);
 }
 
+/* How many restarts there were lately, with this one. */
+static uint32_t
+count_restart(struct souk_live *live, souk_heap *heap, uint64_t now_ms)
+{
+    struct souk_extra *x = souk_live_extra(live, heap);
+    uint64_t within_ms = live->kind->policy->within_ms ? live->kind->policy->within_ms : 10000;
+    uint32_t over = 0;
+    while (over < x->restarts && now_ms - x->restarted_ms[over] > within_ms) over++;
+    x->restarts -= over;
+    if (over) memmove(x->restarted_ms, x->restarted_ms + over, x->restarts * sizeof *x->restarted_ms);
+    if (x->restarts == x->restarts_room) {
+        uint32_t room = x->restarts_room ? 2 * x->restarts_room : 4;
+        x->restarted_ms = souk_heap_grow(heap, x->restarted_ms, x->restarts_room * sizeof *x->restarted_ms,
+                                         room * sizeof *x->restarted_ms);
+        x->restarts_room = room;
+    }
+    x->restarted_ms[x->restarts++] = now_ms;
+    return x->restarts;
+}
+
 /* The next life after a failed one; false when there have been too many. */
 static bool
 restart(struct souk_worker *w, struct souk_live *live)
 {
     const struct souk_volatile *policy = live->kind->policy;
-    struct souk_extra *x = souk_live_extra(live, w->heap);
     uint64_t now = w->slice.now_ms;
-    if (now - x->restarts_ms > (policy->within_ms ? policy->within_ms : 10000)) {
-        x->restarts = 0;
-        x->restarts_ms = now;
-    }
-    if (x->restarts++ >= (policy->restarts_max ? policy->restarts_max : 5)) return false;
-    souk_tally_up(w, SOUK_N_RESTARTS, 1);
+    if (count_restart(live, w->heap, now) > (policy->restarts_max ? policy->restarts_max : 5)) return false;
+    souk_kind_count(&w->slice.tally[live->kind->number].restarts, 1);
     souk_live_restart(&w->slice, live);
     route_all(w);
     live->paused = true;
-    signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_RESTART, now + pause_ms(live, now));
+    struct souk_shard *shard = souk_shard_of(w->partition, live->key);
+    souk_lives_push(&shard->paused, live);
+    atomic_store_explicit(&shard->has_paused, true, memory_order_relaxed);
+    signal_at(w, shard, live, SOUK_SIGNAL_RESTART, now + pause_ms(live, now));
     return true;
 }
 
@@ -422,12 +472,12 @@ static bool
 fail(struct souk_worker *w, struct souk_live *live)
 {
     struct souk_turn *turn = &w->slice.turn;
-    struct souk_message *m = turn->kept ? NULL : turn->message;
+    struct souk_message *m = turn->gathered ? NULL : turn->message;
     const struct souk_volatile *policy = live->kind->policy;
-    souk_tally_up(w, SOUK_N_FAULTS, 1);
-    souk_fault_tell(w, &live->identity, m);
+    souk_fault_tell(w, &live->identity);
     w->slice.catch.what = w->slice.catch.file = NULL;
     souk_live_undo(turn);
+    souk_live_end_gathered(turn);
     if (m && m->class == SOUK_NEWS) souk_live_handled(&w->slice, live, m);
     if (m && m->spawns && policy->on_fault == SOUK_RESTART && !souk_live_extra(live, w->heap)->start)
         live->extra->start = m;
@@ -460,8 +510,9 @@ is_idle(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
     uint64_t used_ms = live->extra->used_ms;
     souk_message_free(w->heap, m);
     if (!live->head && w->slice.now_ms - used_ms >= live->kind->policy->idle_ms) return true;
-    signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_IDLE,
-              used_ms + live->kind->policy->idle_ms);
+    if (!live->extra->pause) /* Else it looks already, since a restart. */
+        signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_IDLE,
+                  used_ms + live->kind->policy->idle_ms);
     return false;
 }
 
@@ -473,18 +524,24 @@ turn(struct souk_slice *s, struct souk_live *live, struct souk_message *m)
     souk_live_begin(s, live, m);
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &s->scratch };
     souk_verdict verdict = souk_live_speak(s, live, m->tag, &in, NULL);
-    if (verdict != SOUK_ACCEPT || !live->started || live->extra) return souk_live_settle(s, live, m, verdict);
+    bool plain = verdict == SOUK_ACCEPT && !m->spawns && !s->turn.kept && !live->extra;
+    if (!plain) return souk_live_settle(s, live, m, verdict);
     souk_message_free(s->heap, m);
     return s->turn.ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
 }
 
-/* The next one of a list, of each shard in turn. */
+/* The next one of a list: some of each shard in turn. */
 static struct souk_live *
 next_of(struct souk_worker *w, enum souk_ready_list list)
 {
-    for (struct souk_shard *shard; (shard = pop_busy(w, list));) {
+    enum { OF_ONE_SHARD = 16 };
+    for (struct souk_shard *shard; (shard = w->busy[list].head);) {
         struct souk_live *live = souk_lives_pop(&shard->ready[list]);
-        if (shard->ready[list].head) mark_busy(w, shard, list);
+        if (!live || ++w->shard_run[list] >= OF_ONE_SHARD) {
+            (void)pop_busy(w, list);
+            if (live) mark_busy(w, shard, list);
+            w->shard_run[list] = 0;
+        }
         if (live) return live;
     }
     return NULL;
@@ -512,12 +569,14 @@ run(struct souk_worker *w, struct souk_live *live)
     s->turn.cell = NULL;
     s->turn.slice = s;
     s->turn.lane = (uint8_t)(souk_hash_mix(live->key.high ^ live->key.low) % SOUK_LANES);
+    souk_at_actor(s, kind, live->key);
+    if (live->traced) w->watch_in = 1;
     struct souk_message *m;
-    live->awaited = true; /* It stands in no list now: what it sends itself must not look for it there. */
     /* What was there when it began (gated service): with less, who gets many messages a round would fall behind. */
-    unsigned quantum = live->depth < QUANTUM ? live->depth : QUANTUM;
-    for (unsigned n = 0; n < quantum && !live->paused && (m = souk_live_pop(live)); n++) {
-        if (kind->policy->idle_ms) {
+    unsigned left = live->depth < QUANTUM ? live->depth : QUANTUM;
+    bool idles = kind->policy->idle_ms;
+    for (; left && !live->paused && (m = souk_live_pop(live)); left--) {
+        if (idles) {
             if (m->class == SOUK_SIGNAL && m->tag == SOUK_SIGNAL_IDLE) {
                 if (!is_idle(w, live, m)) continue;
                 end(w, live, SOUK_END_NORMAL);
@@ -525,8 +584,10 @@ run(struct souk_worker *w, struct souk_live *live)
             }
             souk_live_extra(live, w->heap)->used_ms = s->now_ms;
         }
+        __builtin_prefetch(live->head); /* The next one, sent long ago: its envelope's two lines. */
+        __builtin_prefetch((const char *)live->head + 64);
         w->slice_turns++;
-        enum souk_live_next then = turn(s, live, m);
+        enum souk_live_next then = --w->watch_in ? turn(s, live, m) : souk_watch_live(w, live, m);
         if (then == SOUK_LIVE_FAILS) {
             if (!fail(w, live)) return;
             continue;
@@ -552,5 +613,6 @@ void
 souk_lives_caught(struct souk_worker *w)
 {
     struct souk_live *live = w->slice.turn.live;
+    if (live->traced) souk_watch_trace(w, SOUK_FAILED);
     if (fail(w, live)) put_back(w, live);
 }

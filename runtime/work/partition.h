@@ -105,6 +105,8 @@ struct souk_worker {
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
     struct { struct souk_shard *head, *tail; } busy[SOUK_READY_LISTS]; /* Those of them with volatile actors to run. */
     unsigned awaited_run;                   /* How many that are awaited went first, one after the other. */
+    unsigned shard_run[SOUK_READY_LISTS];   /* How many of the first shard's went, one after the other. */
+    unsigned newborn_run;                   /* How many that were just spawned went to the front. */
     uint32_t spread;                        /* The next shard for who is to be spread. */
     struct souk_letter letters[SOUK_LETTERS]; /* Dead ones: a ring. */
     uint64_t letters_count;
@@ -236,6 +238,26 @@ static inline bool
 souk_partition_crammed(const struct souk_partition *p)
 {
     return p->memory_max != UINT64_MAX && souk_memory_used(p->memory) > p->memory_max;
+}
+
+/* The kind of that number, if the node hosts it. */
+static inline const struct souk_kind *
+souk_kind_of(const struct souk_partition *p, uint32_t number)
+{
+    return number < SOUK_KINDS_MAX ? p->kinds[number] : NULL;
+}
+/* Whether it is a volatile one. */
+static inline bool
+souk_is_volatile(const struct souk_partition *p, uint32_t number)
+{
+    const struct souk_kind *kind = souk_kind_of(p, number);
+    return kind && kind->policy;
+}
+/* Whether lives.c takes a message: for volatile actors, and for nobody. Event-sourced ones know no signals. */
+static inline bool
+souk_is_for_lives(const struct souk_partition *p, const struct souk_message *m)
+{
+    return !souk_kind_of(p, m->to.kind) || souk_is_volatile(p, m->to.kind) || m->class == SOUK_SIGNAL;
 }
 
 /* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's

@@ -471,6 +471,7 @@ fill(struct souk_partition *p, const struct souk_partition_options *o)
         p->shards[i].arena.heap = p->heap;
         p->shards[i].population.shard = i;
         p->world->random(p->world->self, &p->shards[i].population.generation, sizeof(uint32_t));
+        p->shards[i].population.asked = p->shards[i].population.generation; /* Nor are numbers of asks used again. */
         souk_mailbox_init(&p->shards[i].mailbox);
     }
     souk_mailbox_init(&p->keeper_box);

@@ -78,7 +78,8 @@ admit(struct souk_worker *w, struct souk_request *r, size_t length, struct souk_
     souk_assert(r->row->class == SOUK_COMMAND || r->row->class == SOUK_QUERY);
     bool query = r->row->class == SOUK_QUERY;
     souk_err err = SOUK_OK;
-    if (souk_key_none(r->to.key) || r->to.kind >= SOUK_KINDS_MAX || !p->kinds[r->to.kind]) err = SOUK_ERR_UNKNOWN;
+    if (souk_key_none(r->to.key) || !souk_kind_of(p, r->to.kind)) err = SOUK_ERR_UNKNOWN;
+    else if (length > SOUK_BODY_MAX) err = SOUK_ERR_TOO_LARGE;
     else if (atomic_load_explicit(&p->fault, memory_order_relaxed)) err = SOUK_ERR_CLOSED;
     else if (!query && atomic_load_explicit(&p->disk_full, memory_order_relaxed)) err = SOUK_ERR_FULL;
     else if (w->requests_count >= SOUK_REQUESTS_MAX || souk_partition_crammed(p)) err = SOUK_ERR_BUSY;
@@ -93,7 +94,7 @@ admit(struct souk_worker *w, struct souk_request *r, size_t length, struct souk_
     wheel_add(w, r);
     struct souk_message *m = souk_message_new(w->heap, SOUK_REQUEST, length);
     m->to = r->to;
-    m->tag = r->row->tag;
+    m->tag = r->row->kind == r->to.kind ? r->row->tag : 0; /* 0: the kind will say that it is unknown. */
     m->is_query = query;
     m->ticket = r->ticket_;
     m->origin = (uint16_t)w->number;

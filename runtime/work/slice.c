@@ -39,13 +39,6 @@ backlog_push(struct souk_shard *shard, struct souk_message *m)
     shard->backlog_count++;
 }
 
-/* Whether a kind is a volatile one. */
-static bool
-is_volatile(const struct souk_worker *w, uint32_t kind)
-{
-    return w->partition->kinds[kind] && w->partition->kinds[kind]->policy;
-}
-
 /* An alarm of an event-sourced actor. The deadline of an ask is an outcome that nobody sent. */
 static void
 ring(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm *alarm)
@@ -69,7 +62,7 @@ ring_alarms(struct souk_worker *w, struct souk_shard *shard)
     if (!atomic_load_explicit(&w->partition->timers_run, memory_order_relaxed)) return;
     for (struct souk_timer *timer; (timer = souk_wheel_take(&shard->wheel, w->slice.now_ms));) {
         struct souk_alarm *alarm = (struct souk_alarm *)(void *)timer;
-        if (is_volatile(w, alarm->actor.kind)) souk_lives_ring(w, shard, alarm);
+        if (souk_is_volatile(w->partition, alarm->actor.kind)) souk_lives_ring(w, shard, alarm);
         else ring(w, shard, alarm);
     }
 }
@@ -78,7 +71,7 @@ bool
 souk_slice_drain(struct souk_worker *w, struct souk_shard *shard)
 {
     for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) {
-        if (is_volatile(w, m->to.kind) || !m->to.kind) souk_lives_deliver(w, shard, m); /* To nobody: it is buried. */
+        if (souk_is_for_lives(w->partition, m)) souk_lives_deliver(w, shard, m);
         else backlog_push(shard, m);
     }
     return souk_mailbox_empty(&shard->mailbox);
@@ -130,7 +123,7 @@ souk_slice_hold(struct souk_worker *w, struct souk_shard *shard)
 static void
 accept(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
 {
-    if (is_volatile(w, m->to.kind) || !m->to.kind) souk_lives_deliver(w, shard, m);
+    if (souk_is_for_lives(w->partition, m)) souk_lives_deliver(w, shard, m);
     else if (shard->backlog.head) backlog_push(shard, m);
     else souk_fifo_push(&w->local, m);
 }
@@ -142,7 +135,7 @@ souk_slice_route(struct souk_worker *w, struct souk_message *m)
     unsigned n = shard->number;
     if (w->holds[n] || souk_slice_hold(w, shard)) {
         if (m->class != SOUK_WAKE) accept(w, shard, m);
-        else if (is_volatile(w, m->to.kind)) souk_lives_wake(w, m);
+        else if (souk_is_volatile(w->partition, m->to.kind)) souk_lives_wake(w, m);
         else souk_shard_wake(shard, w->heap, m);
         return;
     }
@@ -156,7 +149,7 @@ route(void *self, struct souk_message *m)
 {
     struct souk_worker *w = self;
     if (m->class == SOUK_CALL) return; /* Stays among the sends until the slice closes. */
-    if (is_volatile(w, m->to.kind)) { /* Not for the journal: who it is for doesn't outlive a crash. */
+    if (souk_is_for_lives(w->partition, m)) { /* Not for the journal: who it is for doesn't outlive a crash. */
         w->slice.sends[m->slot] = NULL;
         m->in_batch = false;
         m->id = (struct souk_id){ 0, 0 };
@@ -180,6 +173,7 @@ souk_slice_init(struct souk_worker *w)
     w->slice.stamp = w->number + 1;
     w->slice.secret = &w->partition->secret;
     w->slice.scratch_memory = souk_heap_alloc(w->heap, SOUK_SCRATCH_BYTES);
+    w->slice.scratch = (struct souk_scratch){ w->slice.scratch_memory, w->slice.scratch_memory + SOUK_SCRATCH_BYTES };
     w->slice.self = w;
     w->slice.route = route;
     w->slice.exit = leave;
@@ -565,10 +559,17 @@ take_uncut(struct souk_worker *w)
 static void
 run_all(struct souk_worker *w)
 {
+    uint32_t refilled = 0;
+    (void)refill(w); /* Volatile actors that always have something to do must not keep it waiting. */
     do {
         for (struct souk_message *m; !endless(w) && (m = souk_fifo_pop(&w->local));) run(w, m);
         w->turn_page->busy = 0;
-        while (!endless(w) && !w->local.head && souk_lives_run(w)) {}
+        while (!endless(w) && !w->local.head && souk_lives_run(w)) {
+            if (w->slice_turns - refilled < SOUK_SLICE_TURNS) continue;
+            refilled = w->slice_turns;
+            (void)refill(w);
+            (void)take_incoming(w);
+        }
     } while (!endless(w) && (w->local.head || (!full(w) && (refill(w) || take_incoming(w)))));
 }
 
@@ -585,7 +586,7 @@ souk_slice_step(struct souk_worker *w)
     bool came = take_incoming(w);
     take_uncut(w);
     if (!w->held_count && !came) steal(w);
-    if (!w->held_count) return came;
+    if (!w->held_count && !w->exits_now.head) return came;
     souk_panic_teller(souk_turn_tell, &w->slice);
     souk_panic_catch(&w->slice.catch);
     if (_setjmp(w->slice.catch.jump)) souk_fault_caught(w); /* A turn has failed. */

@@ -50,6 +50,55 @@ static void check_lamp(const struct lamp *l SOUK_UNUSED) {}
 SOUK_ACTOR(lamp, LAMP_TABLE);
 '''
 
+VOLATILE = '''
+#include <souk/volatile.h>
+#define LAMP_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)  \\
+    RECORD(lamp_view, F(1, bool, on))                                       \\
+    COMMAND(1, lamp_turn, public, F(1, bool, on) F(2, u32, watts))          \\
+    COMMAND(2, lamp_other, internal, F(1, key, other))                      \\
+    REPLY(3, lamp_turned, lamp_turn)                                        \\
+    REPLY(4, lamp_gone, souk_down)                                          \\
+    QUERY(1, lamp_show, lamp_view, )
+SOUK_PROTOCOL(lamp, 9, LAMP_TABLE);
+#define LAMP_STATE(F, L, M) F(1, bool, on)
+SOUK_STATE(lamp, LAMP_STATE);
+static souk_verdict
+on_lamp_turn(struct lamp *l, const struct lamp_turn *c, souk_turn *turn)
+{
+    l->on = c->on;
+    souk_link(turn, souk_spawn(turn, lamp, SOUK_NEAR, lamp_turn, .on = false, .watts = 1));
+    souk_cancel(turn, souk_every(turn, 10, lamp_turn, .on = l->on, .watts = 2));
+    return SOUK_ACCEPT;
+}
+static souk_verdict
+on_lamp_other(struct lamp *l, const struct lamp_other *c, souk_turn *turn)
+{
+    uint32_t all = souk_gather(turn, lamp_turned, SOUK_WITHIN_MS(10));
+    souk_ask_among(turn, all, souk_ref(lamp, c->other), lamp_turn, .on = l->on, .watts = 3);
+    souk_monitor(turn, souk_ref(lamp, c->other), lamp_gone);
+    souk_trap(turn, lamp_gone);
+    return SOUK_ACCEPT;
+}
+static souk_verdict
+on_lamp_turned(struct lamp *l SOUK_UNUSED, const struct souk_outcome *o, souk_turn *turn SOUK_UNUSED)
+{
+    return o->ending == SOUK_DONE ? SOUK_ACCEPT : SOUK_FAILED;
+}
+static souk_verdict
+on_lamp_gone(struct lamp *l SOUK_UNUSED, const struct souk_outcome *o SOUK_UNUSED, souk_turn *turn SOUK_UNUSED)
+{
+    return SOUK_ACCEPT;
+}
+static souk_verdict
+answer_lamp_show(const struct lamp *l, const struct lamp_show *q SOUK_UNUSED, const souk_turn *turn SOUK_UNUSED,
+                 struct lamp_view *view)
+{
+    view->on = l->on;
+    return SOUK_ACCEPT;
+}
+SOUK_VOLATILE(lamp, LAMP_TABLE, .on_fault = SOUK_RESTART, .queue_max = 100);
+'''
+
 EAR = '''
 #include <souk/topic.h>
 #define EAR_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)   \\
@@ -80,7 +129,10 @@ COMPILERS = [c for c in ('gcc', 'clang') if shutil.which(c)]
 
 
 class CompileErrors(unittest.TestCase):
-    def said(self, compiler, *changes, text=KIND):
+    kind = KIND
+
+    def said(self, compiler, *changes, text=None):
+        text = text or self.kind
         for old, new in changes:
             self.assertIn(old, text)
             text = text.replace(old, new, 1)
@@ -88,7 +140,7 @@ class CompileErrors(unittest.TestCase):
                                '-I', os.path.join(ROOT, 'include')], input=text.encode(), capture_output=True, check=False)
         return None if done.returncode == 0 else done.stderr.decode()
 
-    def fails(self, culprit, *changes, text=KIND):
+    def fails(self, culprit, *changes, text=None):
         for compiler in COMPILERS:
             with self.subTest(compiler=compiler, culprit=culprit):
                 self.assertRegex(self.said(compiler, *changes, text=text) or 'it compiles', culprit)
@@ -134,6 +186,42 @@ class CompileErrors(unittest.TestCase):
 
     def test_numbers_count_up(self):
         self.fails('watts', ('F(2, u32, watts)', 'F(3, u32, watts)'))
+
+
+class VolatileCompileErrors(CompileErrors):
+    """The same for volatile kinds."""
+    kind = VOLATILE
+
+    def test_a_missing_handler(self):
+        self.fails('on_lamp_turned', ('on_lamp_turned(struct', 'on_lamp_turnt(struct'))
+        self.fails('on_lamp_other', ('on_lamp_other(struct', 'on_lamp_another(struct'))
+        self.fails('answer_lamp_show', ('answer_lamp_show(const', 'answer_lamp_tell(const'))
+
+    def test_a_handler_with_other_parameters(self):
+        self.fails('lamp_other', ('const struct lamp_turn *c', 'const struct lamp_other *c'), ('c->on', '1'))
+
+    def test_an_event(self):
+        self.fails('lamp_went: a volatile kind has no events',
+                   ('    QUERY(1, lamp_show, lamp_view, )', '    QUERY(1, lamp_show, lamp_view, ) EVENT(1, lamp_went, )'))
+
+    def test_decide_cannot_change_the_state(self):
+        self.fails('read-only|const-qualified', ('view->on = l->on;', 'l->on = view->on;'))
+
+    def test_a_query_cannot_emit(self):
+        self.fails('discards', ('view->on = l->on;', 'souk_stop(turn, souk_self(turn), 0);'))
+
+    def test_a_misspelt_or_missing_field(self):
+        self.fails('[\'‘]om[\'’]', ('.on = false', '.om = false'))
+        self.fails('lamp_turn: a required field is not given', (', .watts = 2', ''))
+
+    def test_a_command_is_no_event_and_an_ask_has_its_own_reply(self):
+        self.fails('lamp_turned_answers_souk_down', ('c->other), lamp_gone', 'c->other), lamp_turned'))
+        self.fails('lamp_gone_answers_lamp_turn',
+                   ('souk_gather(turn, lamp_turned, SOUK_WITHIN_MS(10))',
+                    'souk_ask(turn, souk_ref(lamp, c->other), lamp_gone, 1, lamp_turn, .on = 1, .watts = 1)'))
+
+    def test_options_have_names(self):
+        self.fails('queue_most', ('.queue_max', '.queue_most'))
 
 
 if __name__ == '__main__':

@@ -21,6 +21,15 @@ const struct api_route souk_api_routes[] = {
     { SOUK_HTTP_GET, "/livez", api_livez },
     { SOUK_HTTP_GET, "/readyz", api_readyz },
     { SOUK_HTTP_GET, "/metrics", api_metrics },
+    { SOUK_HTTP_GET, "/admin/kinds", api_admin_kinds },
+    { SOUK_HTTP_GET, "/admin/workers", api_admin_workers },
+    { SOUK_HTTP_GET, "/admin/actors", api_admin_actors },
+    { SOUK_HTTP_GET, "/admin/turns", api_admin_turns },
+    { SOUK_HTTP_GET, "/admin/actor/*", api_admin_actor },
+    { SOUK_HTTP_GET, "/admin/trace", api_admin_trace },
+    { SOUK_HTTP_POST, "/admin/trace/*", api_admin_trace_switch },
+    { SOUK_HTTP_GET, "/admin/dead", api_admin_dead },
+    { SOUK_HTTP_POST, "/admin/dead/{letter}/replay", api_admin_replay },
     { SOUK_HTTP_OTHER, NULL, NULL },
 };
 
@@ -59,7 +68,7 @@ call_begin(struct api_worker *at, souk_http_exchange *exchange)
     call->at = at;
     call->exchange = exchange;
     call->id_name = NULL;
-    call->is_order = call->by_hint = false;
+    call->is_order = call->by_hint = call->looking = false;
     call->room_used = 0;
     at->counts.calls++;
     return call;
@@ -74,6 +83,8 @@ forget(struct api_call *call)
     }
     souk_hint_forget(&call->waiter);
     api_feed_end(call);
+    if (call->looking) souk_worker_look_forget(call->at->worker, &call->look);
+    call->looking = false;
 }
 
 souk_http_exchange *
@@ -154,6 +165,7 @@ fits(struct api_call *call, const char *pattern, struct souk_text path)
 {
     const char *at = path.at, *end = path.at + path.length;
     for (; *pattern; pattern++) {
+        if (*pattern == '*') return at < end;
         if (*pattern == '{') {
             const char *slash = memchr(at, '/', (size_t)(end - at));
             const char *stop = slash ? slash : end;

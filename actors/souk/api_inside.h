@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* souk/api_inside.h -- what the files of the gateway share, and nobody else includes: api.c has the workers, the calls
  * and the routes; api_ask.c asks actors and answers clients; api_sale.c, api_feed.c, api_order.c, api_account.c and
- * api_webhook.c have a handler for each route; api_body.c renders; api_watch.c shows the metrics.
+ * api_webhook.c have a handler for each route; api_body.c renders; api_watch.c shows the metrics,
+ * api_admin.c what is inside.
  *
  * A call is one request from its handler until its answer. It lies in a slab of its worker and is used again, so that a
  * request allocates nothing. A client that leaves ends its call at the next tick: what was asked of actors happens all
@@ -17,6 +18,8 @@
 #include "payment.h"
 #include "sale.h"
 #include "stock.h"
+
+#include <souk/inspect.h>
 
 #include "base/histogram.h"
 #include "gateway/http.h"
@@ -39,7 +42,7 @@ enum {
 
 /* How a request for an order was answered, for the metrics. */
 enum api_outcome { API_PAID, API_NEEDS_REVIEW, API_PENDING, API_REFUSED, API_REFUSED_BY_HINT, API_OUTCOMES };
-enum { API_ROUTES_MAX = 16 };
+enum { API_ROUTES_MAX = 24 };
 
 /* What a worker counts. Its thread writes; others read the copy of the last tick. */
 struct api_counts {
@@ -55,7 +58,7 @@ struct api_worker;
 
 struct api_route {
     enum souk_http_method method;
-    const char *pattern; /* At most one segment is a parameter, in braces. */
+    const char *pattern; /* At most one segment is a parameter, in braces. A * at the end: all that follows. */
     void (*handle)(struct api_call *call);
 };
 
@@ -86,6 +89,8 @@ struct api_call {
     const struct api_route *route;
     struct api_ask asks[API_ASKS];
     struct souk_hint_waiter waiter;
+    struct souk_look look;   /* Of a request to /admin. */
+    bool looking;
     struct souk_text id;     /* The path's parameter, decoded. */
     const char *id_name;     /* What it is, "sale"; NULL: the path has none. */
     uint64_t began_ns;
@@ -199,6 +204,15 @@ void api_webhook_post(struct api_call *call);
 void api_livez(struct api_call *call);
 void api_readyz(struct api_call *call);
 void api_metrics(struct api_call *call);
+void api_admin_kinds(struct api_call *call);
+void api_admin_workers(struct api_call *call);
+void api_admin_actors(struct api_call *call);
+void api_admin_turns(struct api_call *call);
+void api_admin_actor(struct api_call *call);
+void api_admin_trace(struct api_call *call);
+void api_admin_trace_switch(struct api_call *call);
+void api_admin_dead(struct api_call *call);
+void api_admin_replay(struct api_call *call);
 
 /* ---- api_feed.c ---- */
 

@@ -9,6 +9,7 @@
 #include "provider.h"
 #include "sale_main.h"
 #include "serve.h"
+#include "top.h"
 
 #include <souk/version.h>
 
@@ -20,6 +21,7 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "sale", souk_sale_main, "a whole flash sale on a fresh data directory: provider, node, rush, check, report" },
     { "serve", souk_serve_main, "the node of a shop, in the foreground" },
     { "provider", souk_provider_main, "a simulated payment provider" },
+    { "top", souk_top_main, "what a running node is at: workers, kinds, queues, slow turns, faults" },
     { "ask", souk_ask_main, "one command or query to an actor of a running node" },
     { "dead", souk_dead_main, "lists messages that were given up, has them tried again, or drops them" },
     { "load", souk_load_main, "drives a rush of buyers against a running node" },

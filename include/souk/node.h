@@ -104,7 +104,10 @@ struct souk_options {
     uint64_t memory_max;                /* Bytes; 0: no limit. While the node's actors and messages use more (stats'
                                          * memory_used; not LevelDB's and the guests' own), requests are refused
                                          * SOUK_ERR_BUSY, and no volatile actor is made: souk_spawn() gives souk_nobody. */
+    uint32_t stall_ms;                  /* The watchdog says which turn takes longer; 0: 1000, or SOUK_STALL_NEVER. */
+    uint32_t stall_fatal_ms;            /* A turn that takes so long ends the process, with abort(); 0: never. */
 };
+#define SOUK_STALL_NEVER UINT32_MAX
 
 /* Opens the data directory, recovers, and starts the workers; returns when guests have entered. `why` gets a sentence
  * on failure. Errors as souk_data_open()'s, and the guests'. SOUK_ERR_MEMORY: there was not enough to begin with. Once it
@@ -132,8 +135,10 @@ struct souk_stats {
     uint64_t turns, events, refusals, malformed, messages, messages_across, asks, late;
     uint64_t batches, batch_bytes, groups, group_bytes, commits_inline, checkpoints;
     uint64_t requests, requests_refused, replies, steals, parks;
+    /* Turns that failed, restarts of volatile actors, messages that nobody took; turns that took too long. */
+    uint64_t faults, restarts, dead_letters, stalls;
     /* Now: the journal's last position and the last durable one, actors in memory, messages waiting, bytes. */
-    uint64_t position, durable, actors, mailbox_depth, memory_bytes, memory_used, backlog_bytes;
+    uint64_t position, durable, actors, volatile_actors, mailbox_depth, memory_bytes, memory_used, backlog_bytes;
     /* Subscriptions (souk/topic.h) now; for them: events handed over and left out, groups read from the journal. */
     uint64_t feeds, feed_events, feed_skipped, feed_reads;
 };

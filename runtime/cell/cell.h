@@ -35,6 +35,7 @@ struct souk_cell {
     bool dirty;        /* Differs from its snapshot. */
     bool loading;      /* Its snapshot is on the way; messages wait. */
     bool changed;      /* Since its waiting queries were last answered. */
+    bool traced;       /* Each turn of it is told. */
     bool broken;       /* Its snapshot or events cannot be read: everything to it is dead. */
     bool parked;       /* A turn failed; messages wait until the next attempt. */
     bool rebuilding;   /* Loading, because a turn failed while it changed the state. */

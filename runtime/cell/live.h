@@ -29,7 +29,6 @@ enum souk_signal {
     SOUK_SIGNAL_CANCEL,     /* The ask `asker` is called off. */
     SOUK_SIGNAL_RESTART,    /* Its pause is over. */
     SOUK_SIGNAL_IDLE,       /* Has it been idle for long? */
-    SOUK_SIGNAL_TRACE,      /* Switches its trace: `refusal` 1 or 0. */
 };
 
 /* Something to come at a time: a message, or the end of an ask. In the wheel of the actor's shard. */
@@ -107,7 +106,7 @@ struct souk_live {
     bool awaited : 1;          /* ... of those that somebody waits for, or it is having its turns. */
     bool paused : 1;           /* It failed, and waits to be restarted. */
     bool crowded : 1;          /* Lanes are counted. */
-    bool traced : 1;
+    bool traced : 1;           /* Each turn of it is told. */
     _Alignas(16) uint8_t state[];
 };
 

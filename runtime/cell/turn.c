@@ -186,6 +186,7 @@ decide(souk_turn *turn)
     if (m->ending == SOUK_LATE) slice->counts.late++;
     struct souk_outcome outcome = { .ask = m->asker.number, .ending = (enum souk_ending)m->ending,
                                     .refusal = m->refusal, .body = { m->body, m->length } };
+    souk_at_tag(slice, tag | SOUK_AT_REPLY);
     slice->catch.armed = true;
     verdict = cell->kind->decide(cell->state, tag, &in, &outcome, turn);
     slice->catch.armed = false;
@@ -198,9 +199,11 @@ run_query(souk_turn *turn, struct souk_message *m)
     struct souk_slice *slice = turn->slice;
     struct souk_reader in = { .at = m->body, .end = m->body + m->length, .scratch = &slice->scratch };
     slice->catch.armed = true;
+    souk_at_tag(slice, m->tag | SOUK_AT_QUERY);
     souk_verdict verdict = turn->cell->kind->answer(turn->cell->state, m->tag, &in, turn);
     slice->catch.armed = false;
     if (verdict == SOUK_FAILED) return false;
+    if (turn->cell->traced) slice->trace(slice->self, verdict);
     if (verdict == SOUK_WAIT) {
         if (m->due_ms > slice->now_ms) souk_fifo_push(&turn->cell->waiting, m);
         else souk_message_free(slice->heap, m); /* Its asker has been told LATE by his own clock. */
@@ -262,7 +265,8 @@ souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_mess
 {
     souk_turn *turn = &slice->turn;
     begin(slice, cell, m);
-    slice->counts.turns++;
+    souk_at_actor(slice, cell->kind, cell->key);
+    souk_at_turn(slice, m);
     if (m->is_query) return run_query(turn, m);
     souk_verdict verdict = decide(turn);
     if (verdict == SOUK_FAILED) return false;
@@ -272,10 +276,12 @@ souk_turn_run(struct souk_slice *slice, struct souk_cell *cell, struct souk_mess
     } else {
         undo(turn);
         slice->counts.refusals++;
+        souk_kind_count(&slice->tally[cell->kind->number].refusals, 1);
         if (verdict == SOUK_MALFORMED || verdict == SOUK_UNKNOWN) slice->counts.malformed++;
         souk_turn_answer(turn, m, SOUK_REFUSED, verdict);
     }
     uint32_t last = slice->sends_count;
+    if (cell->traced) slice->trace(slice->self, verdict);
     consume(turn, m);
     route(turn, last);
     return true;

@@ -12,6 +12,7 @@
 #include "cell/live.h"
 #include <souk/topic.h>
 #include <souk/volatile.h>
+#include <stdatomic.h>
 
 struct souk_live;
 
@@ -23,6 +24,7 @@ struct souk_turn {
     struct souk_message *message;
     struct souk_bytes answer;    /* In scratch. */
     uint32_t asked_mark;         /* The number of the actor's last ask before the turn. */
+    souk_verdict verdict;        /* For whoever watches: set where the message was not accepted, never cleared here. */
     bool passed_on;              /* By souk_forward: somebody else answers. */
     /* Of an event-sourced actor: */
     bool changes;                /* It is being applied: if it fails, the state must be rebuilt. */
@@ -46,8 +48,31 @@ struct souk_turn {
 
 /* What turns did, in plain counts. */
 struct souk_turn_counts {
-    uint64_t turns, events, refusals, malformed, messages, asks, late, expired;
+    uint64_t events, refusals, malformed, messages, asks, late, expired;
 };
+
+/* What a worker counted of one kind. Its thread writes, relaxed; any may read. `lives` is what came less what went, so
+ * that the sum over the workers is how many there are. */
+struct souk_kind_tally {
+    _Alignas(64) const struct souk_kind *kind; /* Never changes. */
+    _Atomic uint64_t turns, lives, refusals, faults, restarts, letters;
+};
+
+/* Which turn is under way: written by the thread that runs it, relaxed, looked at by the watchdog's (work/watch.h).
+ * While the tally's turns stay the same, so does the turn. */
+struct souk_at {
+    _Atomic(struct souk_kind_tally *) tally; /* Of the actor's kind; NULL: no turn is under way. */
+    _Atomic uint64_t high, low;              /* The actor's key. */
+    _Atomic uint32_t tag;                    /* The message's, with one of these: */
+};
+enum { SOUK_AT_REPLY = 1u << 29, SOUK_AT_QUERY = 1u << 30, SOUK_AT_SIGNAL = SOUK_AT_REPLY | SOUK_AT_QUERY };
+
+static inline void
+souk_kind_count(_Atomic uint64_t *count, uint64_t amount)
+{
+    /* relaxed: one writer; a reader infers nothing else from it. */
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + amount, memory_order_relaxed);
+}
 
 struct souk_slice {
     souk_heap *heap;
@@ -68,8 +93,10 @@ struct souk_slice {
     struct souk_asking { souk_ref actor; uint32_t number; } *asking; /* The same of volatile actors. */
     uint32_t asking_count, asking_room;
     struct souk_turn_counts counts;
+    struct souk_kind_tally *tally; /* By a kind's number. */
     struct souk_turn turn;
     struct souk_open_ask closed; /* By the turn under way, if turn.closes. */
+    struct souk_at at;
     struct souk_catch catch; /* Where a turn that fails is caught: armed while an author's function runs. */
     /* Where messages go: to an actor of the partition (takes the message), and out of it. */
     void *self;
@@ -88,7 +115,44 @@ struct souk_slice {
     void (*unsubscribe)(void *self, struct souk_feed *feed);
     void (*handled)(void *self, struct souk_feed *feed, uint64_t position);
     struct souk_lag (*lag)(void *self, const struct souk_feed *feed);
+    /* Tells the turn under way of an event-sourced actor that is traced. */
+    void (*trace)(void *self, souk_verdict verdict);
 };
+
+/* Says whose turn comes, and which: before each. */
+static inline void
+souk_at_actor(struct souk_slice *slice, const struct souk_kind *kind, souk_key key)
+{
+    atomic_store_explicit(&slice->at.tally, &slice->tally[kind->number], memory_order_relaxed);
+    atomic_store_explicit(&slice->at.high, key.high, memory_order_relaxed);
+    atomic_store_explicit(&slice->at.low, key.low, memory_order_relaxed);
+}
+/* No turn is under way. */
+static inline void
+souk_at_nobody(struct souk_slice *slice)
+{
+    slice->turn.cell = NULL;
+    slice->turn.live = NULL;
+    atomic_store_explicit(&slice->at.tally, NULL, memory_order_relaxed);
+}
+static inline void
+souk_at_tag(struct souk_slice *slice, uint32_t tag)
+{
+    atomic_store_explicit(&slice->at.tag, tag, memory_order_relaxed);
+}
+static inline void
+souk_at_turn(struct souk_slice *slice, const struct souk_message *m)
+{
+    souk_at_tag(slice, m->tag);
+    souk_kind_count(&atomic_load_explicit(&slice->at.tally, memory_order_relaxed)->turns, 1);
+}
+
+/* A message's tag as above. An outcome's is not known before its ask is. */
+uint32_t souk_message_tag(const struct souk_message *message);
+/* What a message is called, from the kind of its actor, which may be NULL, and such a tag. Never NULL. */
+const char *souk_message_name(const struct souk_kind *kind, uint32_t tag);
+/* And a verdict. */
+const char *souk_verdict_name(const struct souk_kind *kind, souk_verdict verdict);
 
 enum { SOUK_SCRATCH_BYTES = 256 << 10 };
 
@@ -166,7 +230,7 @@ souk_live_begin(struct souk_slice *slice, struct souk_live *live, struct souk_me
     slice->scratch.at = slice->scratch_memory;
     if (m->time_ms > slice->now_ms) slice->now_ms = m->time_ms;
     if (m->dep > slice->dep) slice->dep = m->dep;
-    slice->counts.turns++;
+    souk_at_turn(slice, m);
 }
 
 /* Runs the turn in which slice->turn.live takes a message from its queue, and says whether the actor is to end, for

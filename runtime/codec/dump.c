@@ -151,6 +151,37 @@ record(struct sink *s, const struct souk_layout *layout, struct souk_reader *in)
     put(s, "}", 1);
 }
 
+/* Key, record, key, record, ... */
+static void
+map(struct sink *s, const struct souk_field *field, struct souk_reader *in)
+{
+    uint32_t count = souk_get_count_(in, UINT32_MAX) / 2;
+    put(s, "{", 1);
+    for (uint32_t i = 0; i < count && !in->bad; i++) {
+        souk_key key;
+        souk_get_key(in, &key);
+        print(s, "%s\"%016" PRIx64 "%016" PRIx64 "\":", i ? "," : "", key.high, key.low);
+        scalar(s, field, in);
+    }
+    put(s, "}", 1);
+}
+
+static void
+state_fields(struct sink *s, const struct souk_field *fields, uint32_t count, struct souk_reader *in)
+{
+    uint32_t there = souk_get_count_(in, UINT32_MAX);
+    put(s, "{", 1);
+    for (uint32_t f = 0; f < count && f < there && !in->bad; f++) {
+        if (f) put(s, ",", 1);
+        put_text(s, souk_text_of(fields[f].name));
+        put(s, ":", 1);
+        if (fields[f].shape == SOUK_LIST) list(s, &fields[f], in);
+        else if (fields[f].shape == SOUK_MAP) map(s, &fields[f], in);
+        else scalar(s, &fields[f], in);
+    }
+    put(s, "}", 1);
+}
+
 /* ---- Any msgpack. ---- */
 
 static uint64_t
@@ -244,6 +275,20 @@ souk_dump(const struct souk_layout *layout, struct souk_bytes body, char *out, s
         if (err) return err;
         any(&s, &in);
     }
+    if (in.bad) return SOUK_ERR_MALFORMED;
+    *length = s.length;
+    put(&s, "", 1);
+    return s.length > room ? SOUK_ERR_TOO_LARGE : SOUK_OK;
+}
+
+souk_err
+souk_dump_state(const struct souk_field *fields, uint32_t count, struct souk_bytes state, char *out, size_t room,
+                size_t *length)
+{
+    struct sink s = { out, room, 0 };
+    struct souk_reader in = { .at = state.at, .end = (const uint8_t *)state.at + state.length };
+    *length = 0;
+    state_fields(&s, fields, count, &in);
     if (in.bad) return SOUK_ERR_MALFORMED;
     *length = s.length;
     put(&s, "", 1);

@@ -11,5 +11,9 @@
  * SOUK_ERR_MALFORMED. */
 souk_err souk_dump(const struct souk_layout *layout, struct souk_bytes body, char *out, size_t room,
                    size_t *length) SOUK_MUST_CHECK;
+/* The same for a state as a snapshot has it, by the kind's fields (struct souk_kind.state). A map becomes an object by
+ * the keys. */
+souk_err souk_dump_state(const struct souk_field *fields, uint32_t count, struct souk_bytes state, char *out,
+                         size_t room, size_t *length) SOUK_MUST_CHECK;
 
 #endif

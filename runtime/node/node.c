@@ -2,9 +2,9 @@
 /* node/node.c -- wires it all together in the real world: the data directory, the partition, threads, guests.
  *
  * Threads: one for each worker, which sleeps in its event loop; one for the journal, which syncs while workers are
- * busy; one for the keeper, which reads and writes snapshots; one for the reader of topics. A worker that finds nothing
- * more to do commits its own batches, so that a single request at rest costs no wake; one that is busy leaves that to
- * the journal thread. */
+ * busy; one for the keeper, which reads and writes snapshots; one for the reader of topics; one for the watchdog, which
+ * looks at turns. A worker that finds nothing more to do commits its own batches, so that a single request at rest
+ * costs no wake; one that is busy leaves that to the journal thread. */
 #include "store/data.h"
 #include "store/memory.h"
 #include "work/partition.h"
@@ -20,6 +20,8 @@ enum {
     KEEPER_PAUSE_NS = 2000000, /* After each put of a checkpoint. */
     STEADY_MS = 10000,         /* Who dies in a turn before has died soon after the start. */
     KEEPER_LOOK_NS = 1000000,  /* While it waits for workers or the journal. */
+    STALL_MS = 1000,
+    STALL_LOOKS = 4,           /* The watchdog looks so often in the time after which a turn is a stalled one. */
 };
 
 struct worker_thread {
@@ -39,8 +41,10 @@ struct souk_node {
     const struct souk_guest *guests;
     unsigned guests_count;
     struct worker_thread *workers;
-    souk_thread *journal_thread, *keeper_thread, *topics_thread;
+    souk_thread *journal_thread, *keeper_thread, *topics_thread, *watchdog_thread;
     uint64_t steady_ns; /* From then on the process has lived for a while. */
+    struct souk_bed watchdog_bed;
+    uint32_t stall_ms, stall_fatal_ms;
     _Atomic bool stop, stop_journal, draining;
     struct souk_bed waiting;
     struct souk_bed drained;
@@ -98,6 +102,7 @@ park(struct worker_thread *t)
                 atomic_load(&w->checkpoint_seen) != atomic_load(&p->checkpoint.epoch);
     souk_loop_poll(w->loop, work ? 0 : idle);
     atomic_store(&w->parked, false);
+    souk_tally_up(w, SOUK_N_IDLE_NS, now_ns(t->node) - now);
     souk_tally_up(w, SOUK_N_PARKS, 1);
 }
 
@@ -179,6 +184,21 @@ topics_body(void *arg)
         if (!souk_topics_step(node->partition)) souk_bed_sleep(&node->partition->topics.bed, UINT64_MAX);
 }
 
+/* A node that is closed doesn't wait for a turn that never ends to be told: who closes it waits for the worker first,
+ * and the watchdog goes on meanwhile. */
+static void
+watchdog_body(void *arg)
+{
+    struct souk_node *node = arg;
+    uint32_t least = node->stall_fatal_ms && node->stall_fatal_ms < node->stall_ms ? node->stall_fatal_ms
+                                                                                     : node->stall_ms;
+    uint64_t pause = (uint64_t)least * 1000000 / STALL_LOOKS + 1000000;
+    while (!atomic_load(&node->stop_journal)) {
+        souk_bed_sleep(&node->watchdog_bed, pause);
+        souk_watchdog_step(node->partition, now_ns(node), node->stall_ms, node->stall_fatal_ms);
+    }
+}
+
 /* ---- Opening. ---- */
 
 static souk_err
@@ -203,6 +223,8 @@ start(struct souk_node *node, char *why, size_t why_size)
     souk_err err = souk_thread_start(&node->journal_thread, "journal", journal_body, node);
     if (!err) err = souk_thread_start(&node->keeper_thread, "keeper", keeper_body, node);
     if (!err) err = souk_thread_start(&node->topics_thread, "topics", topics_body, node);
+    if (!err && node->stall_ms != SOUK_STALL_NEVER)
+        err = souk_thread_start(&node->watchdog_thread, "watchdog", watchdog_body, node);
     for (unsigned i = 0; i < node->partition->workers_count && !err; i++) err = start_worker(node, i);
     if (err && why && why_size && !*why) snprintf(why, why_size, "%s", souk_err_text(err));
     return err;
@@ -274,6 +296,8 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         return err;
     }
     node->steady_ns = now_ns(node) + STEADY_MS * 1000000ull;
+    node->stall_ms = o->stall_ms ? o->stall_ms : STALL_MS;
+    node->stall_fatal_ms = o->stall_fatal_ms;
     node->guests = o->guests;
     while (o->guests && o->guests[node->guests_count].enter) node->guests_count++;
     node->workers = souk_system_alloc(options.workers * sizeof *node->workers);
@@ -337,6 +361,8 @@ souk_node_close(struct souk_node **node_p)
     souk_bed_call(&p->journal_bed);
     souk_bed_call(&p->keeper_bed);
     souk_bed_call(&p->topics.bed);
+    souk_bed_call(&node->watchdog_bed);
+    if (node->watchdog_thread) souk_thread_join(&node->watchdog_thread);
     if (node->journal_thread) souk_thread_join(&node->journal_thread);
     if (node->keeper_thread) souk_thread_join(&node->keeper_thread);
     if (node->topics_thread) souk_thread_join(&node->topics_thread);
@@ -392,12 +418,23 @@ void
 souk_node_stats(const struct souk_node *node, struct souk_stats *out)
 {
     struct souk_partition *p = node->partition;
-    uint64_t sum[SOUK_COUNTS] = { 0 };
-    for (unsigned i = 0; i < p->workers_count; i++)
+    uint64_t sum[SOUK_COUNTS] = { 0 }, turns = 0, lives = 0, faults = 0, restarts = 0, letters = 0;
+    for (unsigned i = 0; i < p->workers_count; i++) {
+        const struct souk_slice *slice = &p->workers[i]->slice;
         for (unsigned n = 0; n < SOUK_COUNTS; n++)
             sum[n] += atomic_load_explicit(&p->workers[i]->counted[n], memory_order_relaxed);
+        turns += souk_worker_turns(p->workers[i]);
+        for (unsigned k = 0; k < SOUK_KINDS_MAX; k++) {
+            const struct souk_kind_tally *tally = &slice->tally[k];
+            if (p->kinds[k] && p->kinds[k]->policy)
+                lives += atomic_load_explicit(&tally->lives, memory_order_relaxed);
+            faults += atomic_load_explicit(&tally->faults, memory_order_relaxed);
+            restarts += atomic_load_explicit(&tally->restarts, memory_order_relaxed);
+            letters += atomic_load_explicit(&tally->letters, memory_order_relaxed);
+        }
+    }
     *out = (struct souk_stats){
-        .turns = sum[SOUK_N_TURNS], .events = sum[SOUK_N_EVENTS], .refusals = sum[SOUK_N_REFUSALS],
+        .turns = turns, .events = sum[SOUK_N_EVENTS], .refusals = sum[SOUK_N_REFUSALS],
         .malformed = sum[SOUK_N_MALFORMED], .batches = sum[SOUK_N_BATCHES], .batch_bytes = sum[SOUK_N_BATCH_BYTES],
         .groups = atomic_load(&p->groups), .group_bytes = atomic_load(&p->group_bytes),
         .commits_inline = atomic_load(&p->commits_inline), .messages = sum[SOUK_N_MESSAGES],
@@ -410,6 +447,8 @@ souk_node_stats(const struct souk_node *node, struct souk_stats *out)
         .feed_skipped = atomic_load(&p->topics.skipped), .feed_reads = atomic_load(&p->topics.journal_reads),
         .memory_bytes = souk_memory_bytes(p->memory), .memory_used = souk_memory_used(p->memory),
         .backlog_bytes = atomic_load(&p->backlog_bytes),
+        .volatile_actors = lives, .faults = faults, .restarts = restarts, .dead_letters = letters,
+        .stalls = atomic_load(&p->watchdog.count),
     };
 }
 

@@ -117,7 +117,8 @@ count_faults(const souk_sim *sim)
 {
     uint64_t faults = 0;
     for (unsigned i = 0; i < sim->workers; i++)
-        faults += atomic_load_explicit(&sim->partition->workers[i]->counted[SOUK_N_FAULTS], memory_order_relaxed);
+        for (unsigned k = 0; k < SOUK_KINDS_MAX; k++)
+            faults += atomic_load_explicit(&sim->partition->workers[i]->slice.tally[k].faults, memory_order_relaxed);
     return faults;
 }
 

@@ -19,11 +19,11 @@
 enum { RETRY_MS = 100 }; /* Before the second attempt; twice as long before each later one. */
 
 void
-souk_fault_tell(struct souk_worker *w, const struct souk_identity *actor, const struct souk_message *m)
+souk_fault_tell(struct souk_worker *w, const struct souk_identity *actor)
 {
     const struct souk_catch *c = &w->slice.catch;
-    souk_ref ref = { actor->kind->number, actor->key };
-    w->fault_last = (struct souk_fault_note){ w->slice.now_ms, ref, m ? m->tag : 0, c->line, c->file, c->what };
+    souk_kind_count(&w->slice.tally[actor->kind->number].faults, 1);
+    souk_watch_fault(w);
     /* Not more often than ten times a second: whoever fails in a storm shall not also fill the disk. */
     if (w->fault_told_ms && w->slice.now_ms - w->fault_told_ms < 100) return;
     w->fault_told_ms = w->slice.now_ms;
@@ -57,7 +57,7 @@ souk_fault_bury(struct souk_worker *w, struct souk_cell *cell, struct souk_messa
         return;
     }
     struct dead_letters_keep body;
-    souk_tally_up(w, SOUK_N_LETTERS, 1);
+    souk_kind_count(&w->slice.tally[cell->kind->number].letters, 1);
     souk_turn_bury(&w->slice, cell, m, souk_dead_letters(w->slice.secret), &dead_letters_keep_command, souk_dead_fill,
                    &body);
 }
@@ -100,8 +100,8 @@ souk_fault_turn(struct souk_worker *w)
     struct souk_message *m = turn->message;
     struct souk_shard *shard = souk_shard_of(w->partition, cell->key);
     bool spoilt = turn->changes;
-    souk_tally_up(w, SOUK_N_FAULTS, 1);
-    souk_fault_tell(w, &cell->identity, m);
+    souk_fault_tell(w, &cell->identity);
+    if (cell->traced) souk_watch_trace(w, SOUK_FAILED);
     w->slice.catch.what = w->slice.catch.file = NULL;
     souk_turn_undo(turn);
     if (spoilt && !souk_mutant(KEEP_SPOILT)) spoil(w, shard, cell);

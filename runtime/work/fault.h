@@ -45,8 +45,8 @@ void souk_fault_retry(struct souk_worker *worker, struct souk_shard *shard, stru
 void souk_fault_record(struct souk_worker *worker);
 /* Asks for the states that this slice's failed turns have spoilt. When its actors have their positions. */
 void souk_fault_rebuild(struct souk_worker *worker);
-/* Says on stderr that a turn has failed, but not too often. */
-void souk_fault_tell(struct souk_worker *worker, const struct souk_identity *actor, const struct souk_message *message);
+/* Counts and notes that the turn under way has failed, and says it on stderr, but not too often. */
+void souk_fault_tell(struct souk_worker *worker, const struct souk_identity *actor);
 /* Says on stderr that an actor is set apart, because of what its events or its snapshot did. Any thread. */
 void souk_fault_quarantine(const struct souk_identity *actor, const struct souk_catch *catch, const char *what);
 

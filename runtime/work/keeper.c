@@ -90,8 +90,9 @@ souk_shard_trim(struct souk_worker *w, struct souk_shard *shard)
         struct souk_cell *cell = souk_cell_at(d, shard->hand++ & (d->slots - 1));
         if (!cell || cell->dirty || cell->loading || cell->broken || cell->waiting.head || cell->asks_count) continue;
         if (cell->stamp == w->slice.stamp || cell->used_ms + IDLE_MS > shard->now_ms) continue;
-        if (cell->position && cell->cut > done) continue;
+        if (cell->traced || (cell->position && cell->cut > done)) continue;
         if (cell->position) souk_shard_sleep(shard, cell->kind->number, cell->key, cell->position);
+        souk_kind_count(&w->slice.tally[cell->kind->number].lives, (uint64_t)-1);
         souk_cell_free(d, &shard->arena, cell);
         atomic_fetch_sub_explicit(&p->actors, 1, memory_order_relaxed);
     }

@@ -23,6 +23,8 @@
 #include "store/data.h"
 #include "store/page.h"
 #include "work/topics.h"
+#include "work/probe.h"
+#include "work/watch.h"
 #include "world/loop.h"
 #include "world/thread.h"
 #include "world/world.h"
@@ -68,6 +70,9 @@ struct souk_shard {
     struct souk_lives ready[SOUK_READY_LISTS]; /* Those with something to do. */
     struct souk_shard *busy_next[SOUK_READY_LISTS]; /* In its holder's list of shards that have such. */
     bool busy[SOUK_READY_LISTS];
+    struct souk_lives paused;   /* Those that wait for their next life; */
+    _Atomic bool has_paused;    /* whether there are any: any thread may look. */
+    struct souk_fifo probes;    /* Until it is let go of. */
     struct souk_asleep asleep;  /* Actors with a snapshot that are not live. */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
@@ -89,8 +94,6 @@ struct souk_call_slot { souk_asker asker; uint32_t generation, next; bool busy; 
 
 /* A message to a volatile actor that nobody took, and why. */
 struct souk_letter { struct souk_message *message; uint64_t time_ms; enum souk_ending ending; souk_verdict refusal; };
-/* A turn that failed. */
-struct souk_fault_note { uint64_t time_ms; souk_ref actor; uint32_t tag; int line; const char *file, *what; };
 
 enum { SOUK_REQUEST_WHEEL = 1024, SOUK_REQUEST_WHEEL_MS = 8, SOUK_LETTERS = 256, SOUK_COUNTS = 32 };
 
@@ -110,8 +113,14 @@ struct souk_worker {
     uint32_t spread;                        /* The next shard for who is to be spread. */
     struct souk_letter letters[SOUK_LETTERS]; /* Dead ones: a ring. */
     uint64_t letters_count;
-    struct souk_fault_note fault_last;
     uint64_t fault_told_ms;
+    /* For those who look. */
+    uint32_t watch_in;                      /* After so many turns one is timed. */
+    uint64_t slow_least_ns, slow_look_ms;   /* The least of the slow ones; until when that is believed. */
+    struct souk_note slow[SOUK_SLOW], faults[SOUK_FAULTS];
+    uint64_t faults_count;
+    struct souk_looking *looks;
+    uint32_t looks_count, look_ticket;
     struct souk_shard *held[SOUK_SHARDS];
     unsigned held_count;
     bool holds[SOUK_SHARDS];
@@ -157,9 +166,9 @@ struct souk_worker {
 };
 
 enum souk_worker_count {
-    SOUK_N_TURNS, SOUK_N_EVENTS, SOUK_N_REFUSALS, SOUK_N_MALFORMED, SOUK_N_MESSAGES, SOUK_N_ASKS, SOUK_N_LATE,
+    SOUK_N_EVENTS, SOUK_N_REFUSALS, SOUK_N_MALFORMED, SOUK_N_MESSAGES, SOUK_N_ASKS, SOUK_N_LATE,
     SOUK_N_BATCHES, SOUK_N_BATCH_BYTES, SOUK_N_ACROSS, SOUK_N_REQUESTS, SOUK_N_REFUSED, SOUK_N_REPLIES, SOUK_N_STEALS,
-    SOUK_N_PARKS, SOUK_N_DEPTH, SOUK_N_LIVES, SOUK_N_LETTERS, SOUK_N_FAULTS, SOUK_N_RESTARTS, SOUK_N_EXPIRED,
+    SOUK_N_PARKS, SOUK_N_DEPTH, SOUK_N_EXPIRED, SOUK_N_IDLE_NS,
 };
 
 /* The checkpoint under way (R6, R7); see keeper.c. */
@@ -221,6 +230,8 @@ struct souk_partition {
     _Atomic uint64_t checkpoints;
     _Atomic uint64_t actors;
     struct souk_topics topics;
+    struct souk_trace trace;
+    struct souk_watchdog watchdog;
 };
 
 /* ---- Partition time and shards. ---- */
@@ -272,6 +283,9 @@ void souk_shard_call(struct souk_shard *shard, souk_heap *heap, const struct sou
  * holder. */
 void souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position);
 uint64_t souk_shard_asleep(const struct souk_shard *shard, uint32_t kind, souk_key key);
+
+/* How many turns a worker ever began. Any thread. */
+uint64_t souk_worker_turns(const struct souk_worker *worker);
 
 /* ---- slice.c: the worker's thread. ---- */
 

@@ -95,6 +95,7 @@ wake_actor(struct recovery *r, uint32_t kind, souk_key key, struct souk_cell **o
     }
     *out = cell = souk_cell_new(&shard->directory, &shard->arena, p->kinds[kind], key);
     atomic_fetch_add(&p->actors, 1);
+    souk_kind_count(&p->workers[0]->slice.tally[kind].lives, 1);
     if (!souk_shard_asleep(shard, kind, key)) return SOUK_OK;
     uint8_t name[SOUK_SNAPSHOT_NAME];
     void *value = NULL;
@@ -464,6 +465,8 @@ fill(struct souk_partition *p, const struct souk_partition_options *o)
     p->volatile_max = o->volatile_max ? o->volatile_max : 16 << 20;
     p->memory_max = o->memory_max ? o->memory_max : UINT64_MAX;
     p->ring = souk_partition_lines(p->heap, SOUK_RING * sizeof *p->ring);
+    int failed = pthread_mutex_init(&p->trace.lock, NULL);
+    souk_assert(!failed);
     p->commit_ns = souk_heap_zalloc(p->heap, sizeof *p->commit_ns);
     p->shards = souk_partition_lines(p->heap, SOUK_SHARDS * sizeof *p->shards);
     for (unsigned i = 0; i < SOUK_SHARDS; i++) {
@@ -548,5 +551,7 @@ souk_partition_close(struct souk_partition **partition_p)
     *partition_p = NULL;
     if (!p) return;
     souk_memory *memory = p->memory;
+    pthread_mutex_destroy(&p->trace.lock);
+    free(p->trace.line);
     souk_memory_close(&memory);
 }

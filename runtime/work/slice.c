@@ -184,6 +184,7 @@ souk_slice_init(struct souk_worker *w)
     w->slice.unsubscribe = souk_feed_close;
     w->slice.handled = souk_feed_handled;
     w->slice.lag = souk_feed_lag;
+    souk_watch_init(w);
 }
 
 /* The actor that a message is for: live, new, or asleep and then being loaded. */
@@ -193,6 +194,7 @@ find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_me
     struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
     if (cell) return cell;
     cell = souk_cell_new(&shard->directory, &shard->arena, w->partition->kinds[m->to.kind], m->to.key);
+    souk_kind_count(&w->slice.tally[m->to.kind].lives, 1);
     atomic_fetch_add_explicit(&w->partition->actors, 1, memory_order_relaxed);
     if (souk_shard_asleep(shard, m->to.kind, m->to.key)) {
         cell->loading = true;
@@ -227,7 +229,7 @@ run(struct souk_worker *w, struct souk_message *m)
     if (w->partition->outcomes_condemned && souk_fault_condemned(w->partition, m)) m->attempts = SOUK_ATTEMPTS;
     if (cell->broken || m->attempts == SOUK_ATTEMPTS) {
         souk_fault_bury(w, cell, m);
-    } else if (!souk_turn_run(&w->slice, cell, m)) {
+    } else if (!(--w->watch_in ? souk_turn_run(&w->slice, cell, m) : souk_watch_cell(w, cell, m))) {
         souk_fault_turn(w);
         return;
     }
@@ -425,6 +427,7 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     if (w->due[n] < w->due_min) w->due_min = w->due[n];
     souk_tally_up(w, SOUK_N_DEPTH, (uint64_t)shard->backlog_count - shard->backlog_told); /* The sum is a gauge. */
     shard->backlog_told = shard->backlog_count;
+    if (shard->probes.head) souk_probe_shard(w, shard);
     if (shard->backlog.head || souk_lives_wait(shard) || !souk_mailbox_empty(&shard->mailbox)) {
         atomic_store(&shard->state, SOUK_SHARD_QUEUED); /* release: pairs with the acquire in take_shard() */
         souk_ready_put(w->ready, shard);
@@ -442,7 +445,6 @@ static void
 count(struct souk_worker *w)
 {
     struct souk_turn_counts *c = &w->slice.counts;
-    souk_tally_up(w, SOUK_N_TURNS, c->turns);
     souk_tally_up(w, SOUK_N_EVENTS, c->events);
     souk_tally_up(w, SOUK_N_REFUSALS, c->refusals);
     souk_tally_up(w, SOUK_N_MALFORMED, c->malformed);
@@ -456,8 +458,7 @@ count(struct souk_worker *w)
 static void
 close_slice(struct souk_worker *w)
 {
-    w->slice.turn.cell = NULL;
-    w->slice.turn.live = NULL;
+    souk_at_nobody(&w->slice);
     record_sends(w);
     if (w->attempts_count) souk_fault_record(w);
     record_opened(w);

@@ -47,6 +47,7 @@ souk_slice_forget(struct souk_worker *w, struct souk_shard *shard, struct souk_c
     if (cell->loading || cell->position || cell->stamp == w->slice.stamp) return;
     if (cell->asked || cell->waiting.head || cell->broken) return; /* One that has asked is in slice->opened. */
     w->slice.turn.cell = NULL;
+    souk_kind_count(&w->slice.tally[cell->kind->number].lives, (uint64_t)-1);
     souk_cell_free(&shard->directory, &shard->arena, cell);
     atomic_fetch_sub_explicit(&w->partition->actors, 1, memory_order_relaxed);
 }

@@ -4,6 +4,8 @@
 #include "base/mutant.h"
 #include "work/partition.h"
 
+enum { LOOK_NS = 5000000 }; /* How often a look is looked after while its answers are awaited. */
+
 struct souk_worker *
 souk_worker_open(struct souk_partition *p, unsigned number)
 {
@@ -45,6 +47,7 @@ dispatch(struct souk_worker *w, struct souk_message *m)
     else if (m->class == SOUK_CALL) souk_port_call(w, m);
     else if (m->class == SOUK_NEWS && !m->to.kind) souk_feed_told(w, m);
     else if (m->class == SOUK_FEED) souk_feed_over(w, m);
+    else if (m->class == SOUK_PROBE) souk_probe_arrived(w, m);
     else souk_worker_deliver(w, m);
 }
 
@@ -87,6 +90,7 @@ souk_worker_step(struct souk_worker *w)
     /* Between slices: nothing of this worker is taken and not yet published. See keeper.c. */
     atomic_store(&w->checkpoint_seen, atomic_load(&p->checkpoint.epoch));
     for (struct souk_message *m; (m = souk_mailbox_pop(&w->inbox)); any = true) dispatch(w, m);
+    if (w->looks && souk_look_step(w)) any = true;
     if (souk_slice_step(w)) any = true;
     if (release_exits(w)) any = true;
     souk_requests_expire(w, p->world->monotonic_ns(p->world->self));
@@ -101,6 +105,7 @@ souk_worker_idle_ns(struct souk_worker *w)
     uint64_t idle = UINT64_MAX, now_ms = souk_partition_now_ms(p);
     if (w->due_min != UINT64_MAX) idle = w->due_min > now_ms ? (w->due_min - now_ms) * 1000000 : 0;
     if (atomic_load(&p->checkpoint.cutting) && atomic_load(&p->checkpoint.left) && idle > 1000000) idle = 1000000;
+    if (w->looks && idle > LOOK_NS) idle = LOOK_NS;
     if (w->requests_count && idle > SOUK_REQUEST_WHEEL_MS * 1000000ull) idle = SOUK_REQUEST_WHEEL_MS * 1000000ull;
     return idle;
 }

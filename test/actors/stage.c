@@ -116,6 +116,8 @@ stage_open(void)
     s->slice.heap = s->arena.heap = souk_heap_open(s->memory);
     s->slice.secret = &s->secret;
     s->slice.scratch_memory = souk_heap_alloc(s->slice.heap, SOUK_SCRATCH_BYTES);
+    static struct souk_kind_tally tally[64]; /* Nobody looks at it. */
+    s->slice.tally = tally;
     s->slice.self = s;
     s->slice.route = route;
     s->slice.exit = leave;

@@ -22,6 +22,7 @@ LIBRARIES = {
     'libcurl': (r'curl/.*', None),
     'http-parser': (r'http_parser\.h', None),
     'libyaml': (r'yaml\.h', None),
+    'ncurses': (r'n?curses\.h', None),
     'hiredis': (r'hiredis/.*', 'bench/'),
     'libpq': (r'libpq-fe\.h|postgresql/.*', 'bench/'),
 }

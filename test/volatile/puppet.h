@@ -105,7 +105,8 @@ void pass(souk_sim *sim, uint64_t ms);
 /* Runs a test in simulations of several seeds, with 1 to 3 workers, from empty notes. */
 void in_worlds(void (*test)(souk_sim *sim));
 void in_worlds_with(const struct souk_sim_options *options, void (*test)(souk_sim *sim));
-/* How many there are, counts of the worker: sums over the workers. */
+/* Sums over the workers: of an enum souk_worker_count, or of what is counted for each kind. */
+enum { COUNT_LIVES = 1000, COUNT_LETTERS, COUNT_FAULTS, COUNT_RESTARTS, COUNT_TURNS }; /* Over all kinds. */
 uint64_t counted(souk_sim *sim, int which);
 
 #endif

@@ -232,11 +232,27 @@ in_worlds(void (*test)(souk_sim *sim))
     in_worlds_with(&(struct souk_sim_options){ .kinds = puppet_kinds_and_ledger }, test);
 }
 
+static uint64_t
+of_kind(const struct souk_kind_tally *tally, int which)
+{
+    switch (which) {
+    case COUNT_LIVES: return atomic_load(&tally->lives);
+    case COUNT_LETTERS: return atomic_load(&tally->letters);
+    case COUNT_FAULTS: return atomic_load(&tally->faults);
+    case COUNT_RESTARTS: return atomic_load(&tally->restarts);
+    default: return atomic_load(&tally->turns);
+    }
+}
+
 uint64_t
 counted(souk_sim *sim, int which)
 {
     const struct souk_partition *p = souk_sim_door(sim)->partition;
     uint64_t sum = 0;
-    for (unsigned i = 0; i < p->workers_count; i++) sum += atomic_load(&p->workers[i]->counted[which]);
+    for (unsigned i = 0; i < p->workers_count; i++) {
+        const struct souk_worker *w = p->workers[i];
+        if (which < COUNT_LIVES) sum += atomic_load(&w->counted[which]);
+        for (unsigned k = 0; k < SOUK_KINDS_MAX && which >= COUNT_LIVES; k++) sum += of_kind(&w->slice.tally[k], which);
+    }
     return sum;
 }

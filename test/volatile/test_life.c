@@ -37,7 +37,7 @@ named_on_demand(souk_sim *sim)
     puppet_send(sim, &r, b, run_count, 1, 1000);
     pass(sim, 100);
     assert_int_equal(r.said, 1);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 2);
+    assert_int_equal(counted(sim, COUNT_LIVES), 2);
     souk_sim_crash(sim); /* A restart of the process forgets it. */
     puppet_send(sim, &r, a, run_count, 1, 1000);
     pass(sim, 100);
@@ -81,7 +81,7 @@ spawned(souk_sim *sim)
             if (elsewhere == i) assert_true(who[i].key.high % SOUK_SHARDS != who[n].key.high % SOUK_SHARDS);
     }
     assert_true(elsewhere >= 1);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 6);
+    assert_int_equal(counted(sim, COUNT_LIVES), 6);
 }
 
 static souk_verdict
@@ -102,14 +102,14 @@ keys_are_never_used_again(souk_sim *sim)
     }
     for (unsigned i = 0; i < 16; i++)
         for (unsigned n = 0; n < i; n++) assert_memory_not_equal(&who[i].key, &who[n].key, sizeof who[i].key);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+    assert_int_equal(counted(sim, COUNT_LIVES), 1);
     struct puppet_request r; /* And nobody is there any more. */
     puppet_send(sim, &r, who[3], run_note, 1, 1000);
     pass(sim, 500);
     assert_true(r.done);
     assert_int_equal(r.reply.ending, SOUK_DEAD);
     assert_int_equal(notes_count, 0);
-    assert_true(counted(sim, SOUK_N_LETTERS) >= 1);
+    assert_true(counted(sim, COUNT_LETTERS) >= 1);
 }
 
 /* A place whose keys were all used is not used again. */
@@ -159,9 +159,9 @@ refused_at_volatile_max(souk_sim *sim)
     puppet_send(sim, &r, parent, run_spawn_many, 12, 1000);
     pass(sim, 500);
     assert_int_equal(r.said, 7); /* Eight with itself. */
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 8);
+    assert_int_equal(counted(sim, COUNT_LIVES), 8);
     assert_int_equal(noted(HEARD(SOUK_DEAD, 0, 0)), 5);
-    assert_int_equal(counted(sim, SOUK_N_LETTERS), 10);
+    assert_int_equal(counted(sim, COUNT_LETTERS), 10);
     for (uint64_t n = 2; n < 2000; n++) { /* A named one finds no room there, either. */
         souk_ref other = named(sim, &puppet_kind, n);
         if (other.key.high % SOUK_SHARDS != parent.key.high % SOUK_SHARDS) continue;
@@ -213,7 +213,7 @@ a_refused_turn_sends_nothing(souk_sim *sim)
         if (refuses) assert_int_equal(reply.refusal, puppet_unwilling);
         pass(sim, 5000);
         assert_int_equal(notes_count, 0);
-        assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+        assert_int_equal(counted(sim, COUNT_LIVES), 1);
     }
     struct puppet_request r;
     puppet_send(sim, &r, one, run_say_count, 0, 1000);
@@ -221,7 +221,7 @@ a_refused_turn_sends_nothing(souk_sim *sim)
     pass(sim, 500);
     assert_int_equal(r.said, 2);
     assert_int_equal(notes_count, 1);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+    assert_int_equal(counted(sim, COUNT_LIVES), 1);
 }
 
 static souk_verdict
@@ -248,7 +248,7 @@ a_refused_turn_unlinks_nobody(souk_sim *sim)
     puppet_order(sim, one, run_unlink_and_refuse, 0);
     puppet_order(sim, one, run_fail, 1);
     pass(sim, 500);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 0); /* The other has ended with it. */
+    assert_int_equal(counted(sim, COUNT_LIVES), 0); /* The other has ended with it. */
 }
 
 /* ---- Order. ---- */
@@ -315,14 +315,14 @@ stops_itself(souk_sim *sim)
         who[0] = named(sim, &puppet_kind, 10 + before);
         puppet_order(sim, who[0], run_nothing, 0);
         puppet_order(sim, named(sim, &puppet_kind, 1), run_watch, 0);
-        uint64_t letters = counted(sim, SOUK_N_LETTERS);
+        uint64_t letters = counted(sim, COUNT_LETTERS);
         puppet_order(sim, who[0], run_stop_self, before);
         pass(sim, 2000);
         assert_int_equal(noted(2), before);
         assert_int_equal(noted(3) + noted(4), 0);
         assert_int_equal(noted(HEARD(SOUK_DOWN, SOUK_END_OWN + 1, 0)), 1);
         assert_int_equal(notes_count, 2 + before);
-        assert_int_equal(counted(sim, SOUK_N_LETTERS) - letters, 2);
+        assert_int_equal(counted(sim, COUNT_LETTERS) - letters, 2);
     }
     puppet_order(sim, who[0], run_note, 5); /* A named one begins anew. */
     assert_int_equal(noted(5), 1);
@@ -372,17 +372,17 @@ ends_when_idle(souk_sim *sim)
     souk_ref one = named(sim, &idler_kind, 1);
     for (unsigned i = 0; i < 5; i++) {
         puppet_order(sim, one, run_note, i);
-        assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+        assert_int_equal(counted(sim, COUNT_LIVES), 1);
         pass(sim, IDLE_MS * 3 / 4); /* Not idle long enough. */
-        assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+        assert_int_equal(counted(sim, COUNT_LIVES), 1);
     }
     pass(sim, 2 * IDLE_MS);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 0);
+    assert_int_equal(counted(sim, COUNT_LIVES), 0);
     puppet_order(sim, one, run_fail_first, 1); /* Also after it was restarted. */
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+    assert_int_equal(counted(sim, COUNT_LIVES), 1);
     pass(sim, 4 * IDLE_MS);
-    assert_int_equal(counted(sim, SOUK_N_RESTARTS), 1);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 0);
+    assert_int_equal(counted(sim, COUNT_RESTARTS), 1);
+    assert_int_equal(counted(sim, COUNT_LIVES), 0);
     assert_true(souk_sim_run(sim, 100000)); /* No timer is left. */
 }
 
@@ -458,8 +458,8 @@ speaks_to_the_wrong(souk_sim *sim)
     assert_int_equal(noted(HEARD(SOUK_DOWN, SOUK_END_NOBODY, 0)), 2);
     assert_int_equal(noted(HEARD(SOUK_DEAD, 0, 0)), 1);
     assert_int_equal(notes_count, 3);
-    assert_int_equal(counted(sim, SOUK_N_LETTERS), 3);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+    assert_int_equal(counted(sim, COUNT_LETTERS), 3);
+    assert_int_equal(counted(sim, COUNT_LIVES), 1);
 }
 
 static uint8_t part[1 << 15];

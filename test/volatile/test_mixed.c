@@ -113,9 +113,9 @@ late_after_a_crash(souk_sim *sim)
     inquire(sim, ledger, puppet, run_sleep_on, 1, 5000);
     struct ledger_add add = { 11 };
     assert_int_equal(souk_sim_tell(sim, ledger, &ledger_add_command, &add, NULL, NULL).ending, SOUK_DONE);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+    assert_int_equal(counted(sim, COUNT_LIVES), 1);
     souk_sim_crash(sim);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 0);
+    assert_int_equal(counted(sim, COUNT_LIVES), 0);
     pass(sim, 10000);
     struct ledger_view v = show(sim, ledger);
     assert_int_equal(v.sum, 11);

@@ -67,11 +67,11 @@ refuses(souk_sim *sim)
 {
     who[0] = named(sim, &narrow_kind, 1);
     hold_up(sim, who[0], true);
-    uint64_t letters = counted(sim, SOUK_N_LETTERS);
+    uint64_t letters = counted(sim, COUNT_LETTERS);
     puppet_order(sim, named(sim, &puppet_kind, 1), run_flood, 1000 + 100); /* One flooder has half of it. */
     pass(sim, 50);
     assert_int_equal(live_of(sim, who[0])->depth, QUEUE / 2);
-    assert_int_equal(counted(sim, SOUK_N_LETTERS) - letters, 100 - QUEUE / 2);
+    assert_int_equal(counted(sim, COUNT_LETTERS) - letters, 100 - QUEUE / 2);
     for (uint64_t i = 2; i < 12; i++) /* Others find room. */
         puppet_order(sim, named(sim, &puppet_kind, i), run_ask_it, 1);
     pass(sim, 50);
@@ -306,12 +306,12 @@ hot_one_starves_nobody(souk_sim *sim)
     struct puppet_request r;
     struct ledger_add add = { 1 };
     for (unsigned i = 0; i < 200; i++) {
-        uint64_t turns = counted(sim, SOUK_N_TURNS);
+        uint64_t turns = counted(sim, COUNT_TURNS);
         puppet_send(sim, &r, calm, run_say, i, 60000);
         while (!r.done) souk_sim_step(sim);
         assert_int_equal(r.said, i);
         assert_int_equal(souk_sim_tell(sim, ledger, &ledger_add_command, &add, NULL, NULL).ending, SOUK_DONE);
-        assert_true(counted(sim, SOUK_N_TURNS) - turns < 4000);
+        assert_true(counted(sim, COUNT_TURNS) - turns < 4000);
     }
     puppet_order(sim, hot, run_stop, 0);
     assert_true(souk_sim_run(sim, 100000));

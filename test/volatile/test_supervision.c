@@ -44,7 +44,7 @@ static void
 policy(souk_sim *sim, const struct souk_kind *kind, uint64_t count_after, uint32_t ends)
 {
     notes_count = 0;
-    uint64_t letters = counted(sim, SOUK_N_LETTERS), faults = counted(sim, SOUK_N_FAULTS);
+    uint64_t letters = counted(sim, COUNT_LETTERS), faults = counted(sim, COUNT_FAULTS);
     who[0] = named(sim, kind, 5);
     puppet_order(sim, who[0], run_count, 10);
     puppet_order(sim, named(sim, &puppet_kind, 1), run_watch, 0);
@@ -54,8 +54,8 @@ policy(souk_sim *sim, const struct souk_kind *kind, uint64_t count_after, uint32
     puppet_send(sim, &next, who[0], run_count, 1, 60000);
     pass(sim, 1000);
     assert_int_equal(fails.reply.ending, SOUK_DEAD); /* The asker is told; the message is a dead letter. */
-    assert_int_equal(counted(sim, SOUK_N_LETTERS) - letters, 1);
-    assert_int_equal(counted(sim, SOUK_N_FAULTS) - faults, 1);
+    assert_int_equal(counted(sim, COUNT_LETTERS) - letters, 1);
+    assert_int_equal(counted(sim, COUNT_FAULTS) - faults, 1);
     assert_int_equal(next.said, count_after);
     assert_int_equal(noted(7), 1);
     assert_int_equal(downs(SOUK_END_FAULT), ends);
@@ -117,7 +117,7 @@ start_comes_again_and_order_is_kept(souk_sim *sim)
     static const uint64_t expected[] = { 1000, 0, 1, 2, 1000, 3, 4, 5, 6, 7, 8, 9 };
     for (unsigned i = 0; i < 12; i++) assert_int_equal(notes[i].value, expected[i]);
     assert_int_equal(downs(SOUK_END_FAULT), 0);
-    assert_int_equal(counted(sim, SOUK_N_RESTARTS), 1);
+    assert_int_equal(counted(sim, COUNT_RESTARTS), 1);
 }
 
 /* A start that fails: it is down longer each time, by chance, until there were too many. */
@@ -138,9 +138,9 @@ backoff_and_intensity(souk_sim *sim)
     puppet_order(sim, named(sim, &puppet_kind, 1), run_spawn_failing, 0);
     pass(sim, 20000);
     assert_int_equal(noted(0), 7); /* Its first life and six more. */
-    assert_int_equal(counted(sim, SOUK_N_RESTARTS), 6);
+    assert_int_equal(counted(sim, COUNT_RESTARTS), 6);
     assert_int_equal(downs(SOUK_END_RESTARTS), 1);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+    assert_int_equal(counted(sim, COUNT_LIVES), 1);
     for (unsigned i = 0; i < 6; i++) {
         uint64_t pause = notes[i + 1].now_ms - notes[i].now_ms, most = 100u << i < 800 ? 100u << i : 800;
         assert_true(pause >= most / 2 && pause <= most + 4);
@@ -159,15 +159,15 @@ intensity_slides(souk_sim *sim)
         puppet_order(sim, one, run_fail, 1);
         pass(sim, 3000);
     }
-    assert_int_equal(counted(sim, SOUK_N_RESTARTS), 6);
+    assert_int_equal(counted(sim, COUNT_RESTARTS), 6);
     for (unsigned i = 0; i < 4; i++) { /* Those and the two before. */
         puppet_order(sim, one, run_fail, 1);
         pass(sim, 850);
     }
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+    assert_int_equal(counted(sim, COUNT_LIVES), 1);
     puppet_order(sim, one, run_fail, 1);
     pass(sim, 900);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 0);
+    assert_int_equal(counted(sim, COUNT_LIVES), 0);
 }
 
 /* A restart calls off what the former life had under way; links and monitors stay. */
@@ -204,7 +204,7 @@ restart_is_anew(souk_sim *sim)
     puppet_order(sim, watcher, run_watch, 0);
     puppet_order(sim, who[0], run_begin_much, 500);
     pass(sim, 1000);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 5); /* The ward has ended. */
+    assert_int_equal(counted(sim, COUNT_LIVES), 5); /* The ward has ended. */
     assert_int_equal(noted(500) + noted(501), 0);
     assert_int_equal(noted(502), 1);
     assert_true(noted(HEARD(SOUK_DONE, 0, 0)) <= 1); /* Of the ask: perhaps before it failed. */
@@ -216,7 +216,7 @@ restart_is_anew(souk_sim *sim)
     pass(sim, 100); /* But the link ends it, and whoever monitors it is told. */
     assert_int_equal(downs(SOUK_END_OWN), 1);
     assert_true(is_same(notes[0].who, watcher));
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 3);
+    assert_int_equal(counted(sim, COUNT_LIVES), 3);
 }
 
 /* ---- Parents. ---- */
@@ -237,10 +237,10 @@ wards_end_with_their_parent(souk_sim *sim)
         souk_ref parent = named(sim, kinds[k], 1);
         puppet_order(sim, parent, run_spawn_wards, 300);
         pass(sim, 100);
-        uint64_t before = counted(sim, SOUK_N_LIVES);
+        uint64_t before = counted(sim, COUNT_LIVES);
         puppet_order(sim, parent, run_fail, 1);
         pass(sim, 1000);
-        uint64_t left = counted(sim, SOUK_N_LIVES);
+        uint64_t left = counted(sim, COUNT_LIVES);
         if (k == 0) assert_int_equal(before - left, 301);
         if (k == 1) assert_int_equal(before - left, 300);
         if (k == 2) assert_int_equal(before - left, 0); /* It went on. */
@@ -269,7 +269,7 @@ ended_wards_are_forgotten(souk_sim *sim)
     souk_ref parent = named(sim, &puppet_kind, 1);
     puppet_order(sim, parent, run_spawn_short, 40);
     pass(sim, 1000);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 1);
+    assert_int_equal(counted(sim, COUNT_LIVES), 1);
     const struct souk_partition *p = souk_sim_door(sim)->partition;
     struct souk_live *live = souk_live_find(&souk_shard_of(p, parent.key)->population, parent);
     assert_int_equal(live->extra->bonds_count, 0);
@@ -294,11 +294,11 @@ escalates(souk_sim *sim)
         who[0] = named(sim, kinds[k], 2);
         puppet_order(sim, who[0], run_nothing, 0);
         puppet_order(sim, named(sim, &puppet_kind, 1), run_watch, 0);
-        uint64_t faults = counted(sim, SOUK_N_FAULTS), lives = counted(sim, SOUK_N_LIVES);
+        uint64_t faults = counted(sim, COUNT_FAULTS), lives = counted(sim, COUNT_LIVES);
         puppet_order(sim, who[0], run_chain, 5);
         pass(sim, 1000);
-        assert_int_equal(counted(sim, SOUK_N_FAULTS) - faults, 6); /* All on the way, and who spawned the first. */
-        assert_int_equal(counted(sim, SOUK_N_LIVES), lives - (k == 0));
+        assert_int_equal(counted(sim, COUNT_FAULTS) - faults, 6); /* All on the way, and who spawned the first. */
+        assert_int_equal(counted(sim, COUNT_LIVES), lives - (k == 0));
         assert_int_equal(downs(SOUK_END_FAULT), k == 0);
     }
 }
@@ -349,7 +349,7 @@ static void
 links(souk_sim *sim)
 {
     for (unsigned from = 0; from < 2; from++) { /* Either way. */
-        uint64_t before = counted(sim, SOUK_N_LIVES);
+        uint64_t before = counted(sim, COUNT_LIVES);
         make_actors(sim, 4);
         puppet_order(sim, who[0], run_link, 1);
         puppet_order(sim, who[1], run_link, 2);
@@ -358,18 +358,18 @@ links(souk_sim *sim)
         pass(sim, 100);
         puppet_order(sim, who[from ? 0 : 2], run_stop_for, SOUK_END_OWN + 3);
         pass(sim, 500);
-        assert_int_equal(counted(sim, SOUK_N_LIVES) - before, 1); /* Along the chain, but the unlinked one. */
+        assert_int_equal(counted(sim, COUNT_LIVES) - before, 1); /* Along the chain, but the unlinked one. */
     }
-    uint64_t before = counted(sim, SOUK_N_LIVES);
+    uint64_t before = counted(sim, COUNT_LIVES);
     make_actors(sim, 2);
     puppet_order(sim, who[0], run_link, 1);
     puppet_order(sim, who[0], run_stop_for, SOUK_END_NORMAL); /* That ends nobody else. */
     pass(sim, 500);
-    assert_int_equal(counted(sim, SOUK_N_LIVES) - before, 1);
+    assert_int_equal(counted(sim, COUNT_LIVES) - before, 1);
     who[5] = named(sim, &puppet_kind, 77777);
     puppet_order(sim, who[1], run_link, 5); /* To nobody. */
     pass(sim, 500);
-    assert_int_equal(counted(sim, SOUK_N_LIVES) - before, 0);
+    assert_int_equal(counted(sim, COUNT_LIVES) - before, 0);
 }
 
 static struct souk_outcome heard;
@@ -430,7 +430,7 @@ traps_and_monitors(souk_sim *sim)
     puppet_order(sim, who[2], run_watch_well, 1);
     pass(sim, 500);
     assert_int_equal(noted(GONE + SOUK_END_NOBODY), 2);
-    assert_int_equal(counted(sim, SOUK_N_LIVES), 3);
+    assert_int_equal(counted(sim, COUNT_LIVES), 3);
 }
 
 /* ---- Storms. ---- */
@@ -451,7 +451,7 @@ storm(souk_sim *sim)
 {
     souk_ref calm = named(sim, &puppet_kind, 1), flooded = named(sim, &phoenix_kind, 2);
     puppet_order(sim, named(sim, &puppet_kind, 3), run_storm, 0);
-    uint64_t began = souk_sim_now_ms(sim), turns = counted(sim, SOUK_N_TURNS), extra = 0;
+    uint64_t began = souk_sim_now_ms(sim), turns = counted(sim, COUNT_TURNS), extra = 0;
     struct puppet_request r;
     for (unsigned i = 0; i < 100; i++) {
         static struct puppet_request flood[100];
@@ -465,11 +465,11 @@ storm(souk_sim *sim)
         pass(sim, 100);
     }
     uint64_t seconds = (souk_sim_now_ms(sim) - began) / 1000 + 1;
-    turns = counted(sim, SOUK_N_TURNS) - turns - extra;
+    turns = counted(sim, COUNT_TURNS) - turns - extra;
     assert_true(turns <= STORM * 8 + 40 * seconds);
-    assert_true(counted(sim, SOUK_N_FAULTS) <= STORM * 7 + 20 * seconds);
+    assert_true(counted(sim, COUNT_FAULTS) <= STORM * 7 + 20 * seconds);
     pass(sim, 20000);
-    assert_true(counted(sim, SOUK_N_LIVES) <= 3);
+    assert_true(counted(sim, COUNT_LIVES) <= 3);
     assert_true(souk_sim_run(sim, 100000));
 }
 

@@ -197,7 +197,7 @@ outcomes_arent_stashed(souk_sim *sim)
     who[0] = named(sim, &puppet_kind, 2);
     puppet_order(sim, named(sim, &stubborn_kind, 1), run_ask_and_stash, 1);
     pass(sim, 100);
-    assert_int_equal(counted(sim, SOUK_N_FAULTS), 1);
+    assert_int_equal(counted(sim, COUNT_FAULTS), 1);
 }
 
 /* ---- Queries. ---- */

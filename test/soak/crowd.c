@@ -174,7 +174,6 @@ enter(void *self, souk_worker *worker, unsigned number, struct souk_loop *loop)
     for (unsigned i = 0; i < soak.clients; i++)
         clients[number][i] = (struct client){ .worker = worker, .number = number * soak.clients + i,
                                               .seed = soak.seed + jobs_named * 1000 + number * 100 + i };
-    soak.worker = worker;
     soak.entered++;
     return SOUK_OK;
 }

@@ -27,7 +27,6 @@ struct soak {
     uint32_t clients;           /* On each worker. */
     uint32_t only;              /* Jobs of that phase; JOB_PHASES: of any. */
     bool plant_race;            /* A worker touches shards that it doesn't hold. */
-    _Atomic(struct souk_worker *) worker; /* One of the node's. */
     _Atomic uint32_t broken_count;
     char broken[SOAK_BROKEN_MAX][200];
 };

@@ -7,7 +7,6 @@
  * may be left of those that were spawned, the money must be what it was, and memory back to where it was. Every so often
  * the node is closed and opened again, with another number of workers. The last line of output is JSON. */
 #include "soak/crowd.h"
-#include "work/partition.h"
 
 #include <getopt.h>
 #include <setjmp.h>
@@ -42,7 +41,7 @@ struct plan {
     /* How it went. */
     unsigned rounds, nodes;
     struct souk_stats sum;
-    uint64_t lives_sum, letters, faults, restarts, used_max;
+    uint64_t used_max;
     double began, told;
 };
 
@@ -52,15 +51,6 @@ now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static uint64_t
-counted(enum souk_worker_count which)
-{
-    const struct souk_partition *p = soak.worker->partition;
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < p->workers_count; i++) sum += atomic_load(&p->workers[i]->counted[which]);
-    return sum;
 }
 
 static void
@@ -110,8 +100,8 @@ quiet(const souk_node *node)
     do {
         usleep(20000);
         souk_node_stats(node, &stats);
-    } while ((counted(SOUK_N_LIVES) || stats.mailbox_depth || stats.position != stats.durable) && now() < end);
-    if (counted(SOUK_N_LIVES)) soak_broken("%lld volatile actors are left", (long long)counted(SOUK_N_LIVES));
+    } while ((stats.volatile_actors || stats.mailbox_depth || stats.position != stats.durable) && now() < end);
+    if (stats.volatile_actors) soak_broken("%lld volatile actors are left", (long long)stats.volatile_actors);
     if (stats.mailbox_depth) soak_broken("%lld messages are left", (long long)stats.mailbox_depth);
     if (stats.position != stats.durable) soak_broken("what is done isn't durable");
     if (soak.requests != soak.answers)
@@ -132,7 +122,7 @@ progress(struct plan *plan, const souk_node *node, const char *at)
            "used %.1f MiB of %.1f  broken %u\n",
            now() - plan->began, at, plan->nodes, plan->rounds, (unsigned long long)soak.jobs,
            (unsigned long long)soak.outcomes, (unsigned long long)soak.payments, (unsigned long long)stats.turns,
-           (long long)counted(SOUK_N_LIVES), (unsigned long long)stats.steals, (double)stats.memory_used / 1048576,
+           (long long)stats.volatile_actors, (unsigned long long)stats.steals, (double)stats.memory_used / 1048576,
            (double)stats.memory_bytes / 1048576, (unsigned)soak.broken_count);
     fflush(stdout);
 }
@@ -178,9 +168,9 @@ count_all(struct plan *plan, const souk_node *node)
     plan->sum.late += s.late;
     plan->sum.steals += s.steals;
     plan->sum.checkpoints += s.checkpoints;
-    plan->letters += counted(SOUK_N_LETTERS);
-    plan->faults += counted(SOUK_N_FAULTS);
-    plan->restarts += counted(SOUK_N_RESTARTS);
+    plan->sum.dead_letters += s.dead_letters;
+    plan->sum.faults += s.faults;
+    plan->sum.restarts += s.restarts;
 }
 
 /* One life of a node. */
@@ -233,7 +223,7 @@ report(const struct plan *plan)
            (unsigned long long)plan->sum.messages, (unsigned long long)plan->sum.messages_across,
            (unsigned long long)plan->sum.asks, (unsigned long long)plan->sum.late,
            (unsigned long long)plan->sum.steals, (unsigned long long)plan->sum.checkpoints,
-           (unsigned long long)plan->letters, (unsigned long long)plan->faults, (unsigned long long)plan->restarts,
+           (unsigned long long)plan->sum.dead_letters, (unsigned long long)plan->sum.faults, (unsigned long long)plan->sum.restarts,
            (unsigned long long)plan->used_max);
     printf("\"phases\": {");
     for (unsigned i = 0; i < JOB_PHASES; i++)
@@ -277,7 +267,7 @@ seconds_of_it_break_nothing(void **state)
     soak.size = 400 / SLOW;
     run_soak(&plan);
     if (soak.broken_count) fail_msg("%s", soak.broken[0]);
-    assert_true(plan.faults > 0 && plan.restarts > 0 && plan.letters > 0 && plan.sum.late > 0);
+    assert_true(plan.sum.faults > 0 && plan.sum.restarts > 0 && plan.sum.dead_letters > 0 && plan.sum.late > 0);
     assert_true(plan.sum.steals > 0 && plan.sum.messages_across > 0 && plan.nodes > 1);
 }
 

@@ -77,7 +77,7 @@ struct want { const char *name; enum souk_json_type type; void *out; size_t size
 static bool
 read_object(top_source *s, struct souk_text json, const struct want *wants, unsigned count)
 {
-    struct souk_json_field fields[FIELDS];
+    struct souk_json_field fields[FIELDS] = { { .path = NULL } };
     struct souk_json_value values[FIELDS];
     struct souk_json_fault fault;
     souk_assert(count <= FIELDS);

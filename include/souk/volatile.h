@@ -23,6 +23,9 @@
  *
  * Misuse and its answer:
  *   to a stopped actor, or nobody     a dead letter; an ask ends DEAD; a monitor tells SOUK_END_NOBODY
+ *   to a kind that isn't hosted       the same
+ *   stopping, linking, monitoring an  the same: such an actor doesn't end
+ *     event-sourced actor
  *   stopping twice                    the second does nothing
  *   a command that the kind lacks     can't be sent from C; from outside it is refused SOUK_UNKNOWN
  *   a body above SOUK_BODY_MAX        a fault of the sender's turn; from outside it is refused SOUK_ERR_TOO_LARGE
@@ -77,9 +80,9 @@ enum souk_where {
     SOUK_SPREAD, /* In another shard, each time the next one: it may run on another core. */
 };
 
-/* Makes an anonymous actor and sends it its first command; returns its address, at once good for sending. With more than
- * options.volatile_max of them in the shard's share, or above options.memory_max: souk_nobody, and the command is a dead
- * letter. */
+/* Makes an anonymous actor and sends it its first command; returns its address, at once good for sending. With more
+ * than options.volatile_max of them in the shard's share, or above options.memory_max: souk_nobody, and the command is a
+ * dead letter. */
 #define souk_spawn(turn, actor, place, command, ...) \
     souk_spawn_with_((turn), &actor##_kind, (place), &command##_command, SOUK_CODED_(command, __VA_ARGS__))
 
@@ -102,7 +105,7 @@ void souk_stop(souk_turn *turn, souk_ref actor, uint32_t reason);
  * ending SOUK_DOWN, `refusal` the reason, `who` the actor, `ask` the monitor's number, 0 for a link. */
 #define souk_monitor(turn, actor, reply) souk_monitor_((turn), (actor), reply##_answers_souk_down)
 /* From now on, when one of us ends for another reason than SOUK_END_NORMAL, the other ends for the same; unless it
- * traps. Linking twice is linking once. */
+ * traps. Linking twice is linking once. A restart ends nothing: links and who monitors the restarted one stay. */
 void souk_link(souk_turn *turn, souk_ref actor);
 void souk_unlink(souk_turn *turn, souk_ref actor);
 /* From now on the end of a linked actor doesn't end me: it is told to that reply. */
@@ -110,8 +113,9 @@ void souk_unlink(souk_turn *turn, souk_ref actor);
 
 /* ---- Waiting. ---- */
 
-/* Puts the message in hand aside; souk_unstash() puts all of these, in order, in front of what waits. The turn's
- * verdict then counts for nothing. A stash is part of the queue: queue_max holds for both. */
+/* Puts the command in hand aside; souk_unstash() puts all of these, in order, in front of what waits. The turn's
+ * verdict then counts for nothing, but for a failure, which keeps nothing. Outcomes and queries can't be put aside: a
+ * fault. A stash is part of the queue: queue_max holds for both. A restart unstashes. */
 void souk_stash(souk_turn *turn);
 void souk_unstash(souk_turn *turn);
 /* Sends to myself each period_ms from then on, until cancelled; returns the number for souk_cancel(). A tick that would
@@ -122,7 +126,8 @@ void souk_unstash(souk_turn *turn);
  * in a queue is dropped there. What is over or unknown: nothing happens. */
 void souk_cancel(souk_turn *turn, uint32_t number);
 
-/* Many asks whose outcomes come together, in one turn of `reply`, when all are there or the time is over:
+/* Many asks of this turn whose outcomes come together, in one turn of `reply`, when all are there (of none: at once) or
+ * the time is over:
  *     uint32_t all = souk_gather(turn, cart_priced, SOUK_WITHIN_MS(50));
  *     for (...) souk_ask_among(turn, all, souk_ref(price, sku), price_quote, .units = 1);
  * `reply` is declared as REPLY(n, cart_priced, price_quote). Its outcome has ending SOUK_DONE when each was answered,

@@ -49,7 +49,7 @@ free_fifo(souk_heap *heap, struct souk_fifo *fifo)
     for (struct souk_message *m; (m = souk_fifo_pop(fifo));) souk_message_free(heap, m);
 }
 
-/* What one life of it had under way. */
+/* All of the second block that belongs to one life: not bonds, the start, the parent and the record of restarts. */
 static void
 clear_extra(struct souk_live *live, souk_heap *heap)
 {
@@ -77,6 +77,7 @@ souk_live_free(struct souk_population *p, struct souk_arena *arena, struct souk_
     souk_state_clear(live->kind, live->state);
     if (live->extra) {
         clear_extra(live, arena->heap);
+        souk_heap_free(arena->heap, live->extra->bonds, live->extra->bonds_room * sizeof *live->extra->bonds);
         free_fifo(arena->heap, &live->extra->stash);
         free_fifo(arena->heap, &live->extra->waiting);
         if (live->extra->start) souk_message_free(arena->heap, live->extra->start);
@@ -355,6 +356,39 @@ souk_gathering_free(struct souk_live *live, souk_heap *heap, uint32_t number)
         if (g->outcome[i]) souk_message_free(heap, g->outcome[i]);
     souk_heap_free(heap, g->outcome, g->room * sizeof *g->outcome);
     souk_heap_free(heap, g, sizeof *g);
+}
+
+/* ---- Restarts. ---- */
+
+/* Half of it is chance: full jitter would allow none. The chance is a hash, so that a simulation repeats itself. */
+uint64_t
+souk_live_pause_ms(const struct souk_live *live, uint64_t now_ms)
+{
+    const struct souk_volatile *policy = live->kind->policy;
+    uint64_t most = policy->backoff_max_ms ? policy->backoff_max_ms : 5000;
+    uint64_t base = policy->backoff_ms ? policy->backoff_ms : 10;
+    unsigned doubled = live->extra->restarts - 1 < 32 ? live->extra->restarts - 1 : 32;
+    uint64_t pause = base << doubled < most ? base << doubled : most;
+    return pause - souk_hash_mix(live->key.low ^ live->key.high ^ now_ms) % (pause / 2 + 1);
+}
+
+uint32_t
+souk_live_count_restart(struct souk_live *live, souk_heap *heap, uint64_t now_ms)
+{
+    struct souk_extra *x = souk_live_extra(live, heap);
+    uint64_t within_ms = live->kind->policy->within_ms ? live->kind->policy->within_ms : 10000;
+    uint32_t over = 0;
+    while (over < x->restarts && now_ms - x->restarted_ms[over] > within_ms) over++;
+    x->restarts -= over;
+    if (over) memmove(x->restarted_ms, x->restarted_ms + over, x->restarts * sizeof *x->restarted_ms);
+    if (x->restarts == x->restarts_room) {
+        uint32_t room = x->restarts_room ? 2 * x->restarts_room : 4;
+        x->restarted_ms = souk_heap_grow(heap, x->restarted_ms, x->restarts_room * sizeof *x->restarted_ms,
+                                         room * sizeof *x->restarted_ms);
+        x->restarts_room = room;
+    }
+    x->restarted_ms[x->restarts++] = now_ms;
+    return x->restarts;
 }
 
 /* ---- Bonds: open addressing with linear probing, too; one parent may have a million children. ---- */

@@ -256,6 +256,13 @@ struct souk_gathering *souk_gathering_find(const struct souk_live *live, uint32_
 /* Frees it with the outcomes that it has. */
 void souk_gathering_free(struct souk_live *live, souk_heap *heap, uint32_t number);
 
+/* ---- Restarts. ---- */
+
+/* Notes a restart: how many there were within its policy's time, with this one. */
+uint32_t souk_live_count_restart(struct souk_live *live, souk_heap *heap, uint64_t now_ms);
+/* How many milliseconds before the next life: twice as many each time. */
+uint64_t souk_live_pause_ms(const struct souk_live *live, uint64_t now_ms);
+
 /* ---- Bonds. ---- */
 
 /* The bond, or NULL. Good until one is added or removed. */

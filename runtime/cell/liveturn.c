@@ -335,6 +335,8 @@ souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_m
     if (gathered && !turn->gathering) return next; /* Others are still missing. */
     bool stands = turn->kept || verdict == SOUK_ACCEPT || verdict == SOUK_LATER || verdict == SOUK_WAIT;
     if (stands && live->extra && live->extra->gatherings) end_empty(turn, live);
+    /* What it has changed may be what a query waits for. */
+    if (!m->is_query && live->extra && live->extra->waiting.head) souk_live_push_front(live, &live->extra->waiting);
     if (turn->kept) {
         souk_live_stash(live, slice->heap, m);
         return next;
@@ -353,8 +355,6 @@ souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_m
         if (verdict == SOUK_MALFORMED || verdict == SOUK_UNKNOWN) slice->counts.malformed++;
         souk_turn_answer(turn, m, SOUK_REFUSED, verdict);
     }
-    /* What it has changed may be what a query waits for. */
-    if (!m->is_query && live->extra && live->extra->waiting.head) souk_live_push_front(live, &live->extra->waiting);
     if (m->class == SOUK_NEWS) souk_live_handled(slice, live, m);
     souk_live_end_gathered(turn);
     if (!gathered && !keep_start(slice, live, m)) souk_message_free(slice->heap, m);

@@ -42,7 +42,7 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
         souk_message_free(w->heap, m);
         return;
     }
-    souk_kind_count(&w->slice.tally[m->to.kind].letters, 1);
+    souk_kind_count(&w->slice.tally[m->to.kind < SOUK_KINDS_MAX ? m->to.kind : 0].letters, 1);
     struct souk_letter *place = &w->letters[w->letters_count++ % SOUK_LETTERS];
     if (place->message) souk_message_free(w->heap, place->message);
     *place = (struct souk_letter){ m, w->slice.now_ms, ending, refusal };
@@ -162,8 +162,6 @@ take_early(struct souk_worker *w, struct souk_live *live, struct souk_message *m
     case SOUK_SIGNAL_CHILD_DOWN:
         souk_bond_remove(live, SOUK_BOND_CHILD, from, 0);
         break;
-        live->traced = m->refusal;
-        break;
     default:
         return false; /* The others have their turns. */
     }
@@ -176,9 +174,12 @@ souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_
 {
     struct souk_live *live = souk_live_find(&shard->population, m->to);
     if (!live && !(live = first_spoken_to(w, shard, m))) {
+        if (m->class == SOUK_PROBE) {
+            souk_fifo_push(&shard->probes, m);
+            return;
+        }
         bool full = !souk_key_anonymous(m->to.key) && !souk_key_none(m->to.key) && !has_room(w, shard);
-        if (m->class == SOUK_PROBE) souk_fifo_push(&shard->probes, m);
-        else bury(w, m, full ? SOUK_REFUSED : SOUK_DEAD, full ? SOUK_OVERLOADED : 0);
+        bury(w, m, full ? SOUK_REFUSED : SOUK_DEAD, full ? SOUK_OVERLOADED : 0);
         return;
     }
     if (m->class == SOUK_SIGNAL && take_early(w, live, m)) return;
@@ -269,15 +270,24 @@ souk_lives_wake(struct souk_worker *w, struct souk_message *m)
     m->refusal = 0;
 }
 
+/* One that waits for its next life stands in a list of these, for whoever looks. */
+static void
+set_paused(struct souk_shard *shard, struct souk_live *live, bool paused)
+{
+    if (live->paused == paused) return;
+    live->paused = paused;
+    if (paused) souk_lives_push(&shard->paused, live);
+    else souk_lives_remove(&shard->paused, live);
+    atomic_store_explicit(&shard->has_paused, shard->paused.head != NULL, memory_order_relaxed);
+}
+
 /* The next life begins: the command it was spawned with comes first. */
 static void
 start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
 {
     const struct souk_message *start = live->extra->start;
-    live->paused = false;
+    set_paused(shard, live, false);
     if (live->kind->policy->idle_ms && !souk_key_anonymous(live->key)) souk_lives_watch_idle(w, shard, live);
-    souk_lives_remove(&shard->paused, live);
-    atomic_store_explicit(&shard->has_paused, shard->paused.head != NULL, memory_order_relaxed);
     if (start && !(live->head && live->head->spawns)) { /* It may have been put aside before. */
         struct souk_message *m = souk_message_new(w->heap, SOUK_TELL, start->length);
         memcpy(m, start, sizeof *m + start->length);
@@ -411,42 +421,10 @@ end(struct souk_worker *w, struct souk_live *live, uint32_t reason)
         bury_all(w, &live->extra->waiting);
     }
     live->queued = false;
+    set_paused(shard, live, false);
     souk_kind_count(&w->slice.tally[live->kind->number].lives, (uint64_t)-1);
     souk_live_free(&shard->population, &shard->arena, live);
     w->slice.turn.live = NULL;
-}
-
-/* How long before the next life: twice as long each time, and half of it by chance (full jitter would allow none). The
- * chance is a hash, so that a simulation repeats itself. */
-static uint64_t
-pause_ms(const struct souk_live *live, uint64_t now_ms)
-{
-    const struct souk_volatile *policy = live->kind->policy;
-    uint64_t most = policy->backoff_max_ms ? policy->backoff_max_ms : 5000;
-    uint64_t base = policy->backoff_ms ? policy->backoff_ms : 10;
-    unsigned doubled = live->extra->restarts - 1 < 32 ? live->extra->restarts - 1 : 32;
-    uint64_t pause = base << doubled < most ? base << doubled : most;
-    return pause - souk_hash_mix(live->key.low ^ live->key.high ^ now_ms) % (pause / 2 + 1);
-}
-
-/* How many restarts there were lately, with this one. */
-static uint32_t
-count_restart(struct souk_live *live, souk_heap *heap, uint64_t now_ms)
-{
-    struct souk_extra *x = souk_live_extra(live, heap);
-    uint64_t within_ms = live->kind->policy->within_ms ? live->kind->policy->within_ms : 10000;
-    uint32_t over = 0;
-    while (over < x->restarts && now_ms - x->restarted_ms[over] > within_ms) over++;
-    x->restarts -= over;
-    if (over) memmove(x->restarted_ms, x->restarted_ms + over, x->restarts * sizeof *x->restarted_ms);
-    if (x->restarts == x->restarts_room) {
-        uint32_t room = x->restarts_room ? 2 * x->restarts_room : 4;
-        x->restarted_ms = souk_heap_grow(heap, x->restarted_ms, x->restarts_room * sizeof *x->restarted_ms,
-                                         room * sizeof *x->restarted_ms);
-        x->restarts_room = room;
-    }
-    x->restarted_ms[x->restarts++] = now_ms;
-    return x->restarts;
 }
 
 /* The next life after a failed one; false when there have been too many. */
@@ -455,15 +433,13 @@ restart(struct souk_worker *w, struct souk_live *live)
 {
     const struct souk_volatile *policy = live->kind->policy;
     uint64_t now = w->slice.now_ms;
-    if (count_restart(live, w->heap, now) > (policy->restarts_max ? policy->restarts_max : 5)) return false;
+    if (souk_live_count_restart(live, w->heap, now) > (policy->restarts_max ? policy->restarts_max : 5)) return false;
     souk_kind_count(&w->slice.tally[live->kind->number].restarts, 1);
     souk_live_restart(&w->slice, live);
     route_all(w);
-    live->paused = true;
     struct souk_shard *shard = souk_shard_of(w->partition, live->key);
-    souk_lives_push(&shard->paused, live);
-    atomic_store_explicit(&shard->has_paused, true, memory_order_relaxed);
-    signal_at(w, shard, live, SOUK_SIGNAL_RESTART, now + pause_ms(live, now));
+    set_paused(shard, live, true);
+    signal_at(w, shard, live, SOUK_SIGNAL_RESTART, now + souk_live_pause_ms(live, now));
     return true;
 }
 
@@ -561,7 +537,6 @@ next(struct souk_worker *w)
 static void
 run(struct souk_worker *w, struct souk_live *live)
 {
-    enum { QUANTUM = 4096 };
     struct souk_slice *s = &w->slice;
     const struct souk_kind *kind = live->kind;
     live->awaited = true; /* In no list now, so in none that it could be moved from. */
@@ -573,7 +548,7 @@ run(struct souk_worker *w, struct souk_live *live)
     if (live->traced) w->watch_in = 1;
     struct souk_message *m;
     /* What was there when it began (gated service): with less, who gets many messages a round would fall behind. */
-    unsigned left = live->depth < QUANTUM ? live->depth : QUANTUM;
+    unsigned left = live->depth < SOUK_QUANTUM ? live->depth : SOUK_QUANTUM;
     bool idles = kind->policy->idle_ms;
     for (; left && !live->paused && (m = souk_live_pop(live)); left--) {
         if (idles) {

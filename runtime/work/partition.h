@@ -18,6 +18,7 @@
 #define SOUK_WORK_PARTITION_H
 
 #include "base/histogram.h"
+#include "base/limits.h"
 #include "cell/turn.h"
 #include "mail/mailbox.h"
 #include "store/data.h"
@@ -31,18 +32,7 @@
 #include <souk/node.h>
 #include <stdatomic.h>
 
-enum {
-    SOUK_SHARDS = 256,        /* Virtual: fixed for a data directory, whatever the number of workers. */
-    SOUK_KINDS_MAX = 64,
-    SOUK_WORKERS_MAX = 64,
-    SOUK_RING = 4096,         /* Batches between the workers and the journal. */
-    SOUK_SLICE_TURNS = 512,   /* A slice takes nothing new after so many turns ... */
-    SOUK_SLICE_BYTES = 256 << 10, /* ... or so much of journal. */
-    SOUK_SLICE_ENDLESS = 4096, /* ... and ends after so many. */
-    SOUK_GROUP_BYTES = 4 << 20,
-    SOUK_REQUESTS_MAX = 1 << 16, /* Under way, for each worker. */
-    SOUK_GROUP_HEADER = 24,
-};
+enum { SOUK_GROUP_HEADER = 24 };
 
 /* A port call that is under way: its body is in the journal from `position` on. */
 struct souk_outstanding_call { souk_asker asker; uint64_t position; };
@@ -95,7 +85,7 @@ struct souk_call_slot { souk_asker asker; uint32_t generation, next; bool busy; 
 /* A message to a volatile actor that nobody took, and why. */
 struct souk_letter { struct souk_message *message; uint64_t time_ms; enum souk_ending ending; souk_verdict refusal; };
 
-enum { SOUK_REQUEST_WHEEL = 1024, SOUK_REQUEST_WHEEL_MS = 8, SOUK_LETTERS = 256, SOUK_COUNTS = 32 };
+enum { SOUK_REQUEST_WHEEL = 1024, SOUK_REQUEST_WHEEL_MS = 8, SOUK_COUNTS = 32 };
 
 struct souk_worker {
     struct souk_partition *partition;
@@ -244,13 +234,6 @@ souk_shard_of(const struct souk_partition *p, souk_key key)
     return &p->shards[key.high % SOUK_SHARDS];
 }
 
-/* Whether its actors and messages use more memory than they may: nothing new is begun. Any thread. */
-static inline bool
-souk_partition_crammed(const struct souk_partition *p)
-{
-    return p->memory_max != UINT64_MAX && souk_memory_used(p->memory) > p->memory_max;
-}
-
 /* The kind of that number, if the node hosts it. */
 static inline const struct souk_kind *
 souk_kind_of(const struct souk_partition *p, uint32_t number)
@@ -269,6 +252,12 @@ static inline bool
 souk_is_for_lives(const struct souk_partition *p, const struct souk_message *m)
 {
     return !souk_kind_of(p, m->to.kind) || souk_is_volatile(p, m->to.kind) || m->class == SOUK_SIGNAL;
+}
+/* Whether its actors and messages use more memory than they may: nothing new is begun. Any thread. */
+static inline bool
+souk_partition_crammed(const struct souk_partition *p)
+{
+    return p->memory_max != UINT64_MAX && souk_memory_used(p->memory) > p->memory_max;
 }
 
 /* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's

@@ -19,7 +19,7 @@
 
 enum { HELD_MS = 700, STALL_MS = 100, WITHIN_MS = 300 };
 
-static souk_node *node;
+static souk_node *node, *_Atomic opened; /* The second for the workers. */
 static struct souk_request hold_up, behind;
 static struct souk_look look;
 static struct souk_look_node seen;
@@ -31,7 +31,9 @@ answered(struct souk_request *request, const struct souk_reply *reply)
 {
     (void)request;
     (void)reply;
-    if (++answers == 2) souk_node_stop_waiting(node);
+    if (++answers < 2) return;
+    while (!opened) usleep(1000);
+    souk_node_stop_waiting(opened);
 }
 
 static void
@@ -69,7 +71,7 @@ tick(void *self, souk_worker *worker, unsigned number, uint64_t now_ns)
     (void)self;
     (void)number;
     (void)now_ns;
-    souk_node_stats(node ? node : souk_worker_node(worker), &stats);
+    souk_node_stats(souk_worker_node(worker), &stats);
     if (asked || !stats.stalls) return;
     asked = true;
     look = (struct souk_look){ .at = SOUK_LOOK_AT_NODE, .within_ms = WITHIN_MS, .done = looked };
@@ -90,6 +92,7 @@ a_stall_is_named_while_it_lasts(void **state)
     assert_true(dup2(fileno(log), STDERR_FILENO) >= 0);
     const struct souk_options options = { .kinds = toiler_kinds, .guests = guests, .workers = 2, .stall_ms = STALL_MS };
     assert_int_equal(souk_node_open(&node, &options, why, sizeof why), SOUK_OK);
+    opened = node;
     assert_int_equal(souk_node_wait(node), SOUK_OK);
     struct souk_stats stats;
     for (unsigned i = 0; i < 100; i++) { /* Until the watchdog has seen its end, too. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/soak/crowd.h -- the load from outside: clients on each worker who give jobs and pay between purses, and check every
- * answer. A soak is driven by one thread; what clients count, any may read. */
+/* test/soak/crowd.h -- the load from outside: clients on each worker who give jobs and pay between purses, and check
+ * every answer. A soak is driven by one thread; what clients count, any may read. */
 #ifndef TEST_SOAK_CROWD_H
 #define TEST_SOAK_CROWD_H
 

@@ -47,6 +47,7 @@ static const struct row node_rows[] = {
     COUNT("souk_subscription_skipped_total", souk_stats, feed_skipped, "Events left out for those too far behind."),
     COUNT("souk_subscription_reads_total", souk_stats, feed_reads, "Groups read from the journal for subscribers."),
     NOW("souk_memory_bytes", souk_stats, memory_bytes, "Memory of the node's own allocator."),
+    NOW("souk_memory_used_bytes", souk_stats, memory_used, "Of these, what actors and messages use now."),
 };
 
 static const struct row wire_rows[] = {

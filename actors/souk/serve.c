@@ -33,7 +33,7 @@ struct settings {
     struct souk_option_address http;
     const char *data, *config, *ready_file, *zmq, *zmq_key_file, *zmq_clients, *provider, *provider_key_file,
         *provider_ca_file, *webhook_secret_file;
-    uint64_t workers, backlog_mib, checkpoint_mib, actors_max, stall_ms, stall_fatal_ms;
+    uint64_t workers, backlog_mib, checkpoint_mib, actors_max, memory_max_mib, stall_ms, stall_fatal_ms;
     bool insecure;
 };
 
@@ -95,6 +95,8 @@ read_options(struct souk_options_memory *memory, struct settings *s, int argc, c
           "growth of the journal between checkpoints" },
         { "actors-max", SOUK_OPTION_NUMBER, &s->actors_max, "4194304", 1024, UINT32_MAX, "N",
           "actors in memory before idle ones are put to sleep" },
+        { "memory-max-mib", SOUK_OPTION_NUMBER, &s->memory_max_mib, "0", 0, UINT64_C(1) << 32, "N",
+          "what actors and messages may take before new requests get 503; 0: no limit" },
         { "stall-ms", SOUK_OPTION_NUMBER, &s->stall_ms, "1000", 0, UINT32_MAX - 1, "MS",
           "how long a turn may hold a worker before it is told; 0: never" },
         { "stall-fatal-ms", SOUK_OPTION_NUMBER, &s->stall_fatal_ms, "0", 0, UINT32_MAX, "MS",
@@ -232,6 +234,7 @@ open_node(struct service *v)
         .directory = s->data, .kinds = souk_commerce_kinds, .ports = v->ports, .guests = v->guests,
         .workers = (unsigned)s->workers, .backlog_max = (uint32_t)(s->backlog_mib << 20),
         .checkpoint_mib = (uint32_t)s->checkpoint_mib, .actors_max = (uint32_t)s->actors_max,
+        .memory_max = s->memory_max_mib << 20,
         .stall_ms = s->stall_ms ? (uint32_t)s->stall_ms : SOUK_STALL_NEVER,
         .stall_fatal_ms = (uint32_t)s->stall_fatal_ms,
     };

@@ -37,10 +37,10 @@ struct souk_request {
 };
 
 /* Sends a request. On the worker's thread only; done() is called on it later, never inside this call. Requests of one
- * worker to one actor arrive in the order of the calls. SOUK_ERR_BUSY (too much is under way, or memory_max is reached),
- * SOUK_ERR_FULL (the disk is nearly full; commands only), SOUK_ERR_TOO_LARGE (a body above SOUK_BODY_MAX),
+ * worker to one actor arrive in the order of the calls. SOUK_ERR_BUSY (too much is under way, or memory_max is
+ * reached), SOUK_ERR_FULL (the disk is nearly full; commands only), SOUK_ERR_TOO_LARGE (a body above SOUK_BODY_MAX),
  * SOUK_ERR_UNKNOWN (the node hosts no such kind, or the key is none), SOUK_ERR_CLOSED (the journal has failed): then
- * done() is not called. A row that the kind lacks is refused SOUK_UNKNOWN, a body that doesn't fit it SOUK_MALFORMED. */
+ * done() is not called. A row that the kind lacks is refused SOUK_UNKNOWN, a body that doesn't fit SOUK_MALFORMED. */
 souk_err souk_worker_ask(souk_worker *worker, struct souk_request *request) SOUK_MUST_CHECK;
 /* Encodes `message` for `row` and asks: the row's own struct, as in souk_tell(). */
 souk_err souk_worker_ask_with(souk_worker *worker, struct souk_request *request, const void *message) SOUK_MUST_CHECK;
@@ -103,15 +103,15 @@ struct souk_options {
     uint32_t volatile_max;              /* Volatile ones in one shard before spawning is refused; 0: 16 Mi. */
     uint32_t stall_ms;                  /* The watchdog says which turn takes longer; 0: 1000, or SOUK_STALL_NEVER. */
     uint32_t stall_fatal_ms;            /* A turn that takes so long ends the process, with abort(); 0: never. */
-    uint64_t memory_max;                /* Bytes; 0: no limit. While the node's actors and messages use more (stats'
-                                         * memory_used; not LevelDB's and the guests' own), requests are refused
-                                         * SOUK_ERR_BUSY, and no volatile actor is made: souk_spawn() gives souk_nobody. */
+    uint64_t memory_max;                /* Bytes; 0: no limit. While actors and messages use more (stats' memory_used;
+                                         * LevelDB's and guests' own don't count), requests are refused SOUK_ERR_BUSY
+                                         * and no volatile actor is made: souk_spawn() gives souk_nobody. */
 };
 #define SOUK_STALL_NEVER UINT32_MAX
 
 /* Opens the data directory, recovers, and starts the workers; returns when guests have entered. `why` gets a sentence
- * on failure. Errors as souk_data_open()'s, and the guests'. SOUK_ERR_MEMORY: there was not enough to begin with. Once it
- * reads its journal, and from then on, a node that gets no more memory ends its process: it says "out of memory" and
+ * on failure. Errors as souk_data_open()'s, and the guests'. SOUK_ERR_MEMORY: there was not enough to begin with. Once
+ * it reads its journal, and from then on, a node that gets no more memory ends its process: it says "out of memory" and
  * aborts (SIGABRT). What was acknowledged is there when it is opened again. See memory_max for a limit before that. */
 souk_err souk_node_open(souk_node **out, const struct souk_options *options, char *why,
                         size_t why_size) SOUK_MUST_CHECK;

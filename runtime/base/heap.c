@@ -11,6 +11,7 @@
  * the size that its owner says, so saying another size when freeing is a bug that only the asan build sees. */
 #include "base/heap.h"
 
+#include "base/limits.h"
 #include "base/panic.h"
 
 #include <pthread.h>
@@ -26,7 +27,6 @@ enum {
     CLASSES = FINE / GRAIN + 4 * 8,
     CHUNK_FIRST = 64 * 1024, /* chunks double from here ... */
     CHUNK_LAST = 1024 * 1024, /* ... to here: a small node stays small */
-    SPARES = 24,              /* large chunks made ready ahead of need, while a node grows */
     MAGAZINE_BYTES = 32 * 1024,
     MAGAZINE_MAX = 256,
     MAGAZINE_MIN = 2,
@@ -359,7 +359,7 @@ bool
 souk_memory_wants(const souk_memory *memory)
 {
     return atomic_load_explicit(&memory->grows, memory_order_relaxed) &&
-           atomic_load_explicit(&memory->spares_count, memory_order_relaxed) < SPARES / 2;
+           atomic_load_explicit(&memory->spares_count, memory_order_relaxed) < SOUK_SPARE_CHUNKS / 2;
 }
 
 void
@@ -367,7 +367,7 @@ souk_memory_prepare(souk_memory *memory)
 {
     if (!atomic_exchange_explicit(&memory->grows, false, memory_order_relaxed))
         return;
-    while (atomic_load_explicit(&memory->spares_count, memory_order_relaxed) < SPARES) {
+    while (atomic_load_explicit(&memory->spares_count, memory_order_relaxed) < SOUK_SPARE_CHUNKS) {
         struct chunk *chunk = try_take(memory, sizeof *chunk + CHUNK_LAST);
         if (!chunk)
             return; /* Nobody needs it yet. */

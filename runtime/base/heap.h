@@ -31,15 +31,15 @@ souk_memory *souk_memory_open(void);
 void souk_memory_close(souk_memory **memory_p);
 /* Bytes taken from the system so far. Any thread. */
 size_t souk_memory_bytes(const souk_memory *memory);
-/* ... and how many of them are in use: not those that lie ready to be used again. Too much by what the heaps keep at hand,
- * at most some MiB for each thread. Any thread. */
+/* ... and how many of them are in use: not those that lie ready to be used again. Too much by what the heaps keep at
+ * hand, at most some MiB for each thread. Any thread. */
 size_t souk_memory_used(const souk_memory *memory);
 /* While it is being filled: running out jumps there, by longjmp(), instead of ending the process. NULL: no more. */
 void souk_memory_catch(souk_memory *memory, jmp_buf *jump);
 
 /* Whether it grows and has few large chunks in stock; and makes some ready, their pages mapped, so that whoever grows
- * it doesn't pay for that: a fresh page costs several times what is written into it; fewer when there are none. Any thread; one
- * prepares. */
+ * it doesn't pay for that: a fresh page costs several times what is written into it. Fewer when there are none. Any
+ * thread; one prepares. */
 bool souk_memory_wants(const souk_memory *memory);
 void souk_memory_prepare(souk_memory *memory);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* work/asleep.c -- which actors of a shard have a snapshot, and of which position. There may be many millions of them in
- * a node, and this is all that they cost in memory: 24 bytes in a table that is kept 64 to 80 percent full.
+/* work/asleep.c -- which actors of a shard have a snapshot, and of which position. There may be many millions of them
+ * in a node, and this is all that they cost in memory: 24 bytes in a table that is kept 64 to 80 percent full.
  *
  * Linear probing. An entry's home grows with its hash, so a table that grows is copied from one end to the other. An
  * entry is never removed: who has a snapshot once has one for ever. The shard's holder alone touches it. */

@@ -19,8 +19,6 @@
 
 #include <stdlib.h>
 
-enum { CHUNK_BYTES = 1 << 20, CHUNK_ENTRIES = 4096 };
-
 /* ---- Sleeping actors. ---- */
 
 void
@@ -204,13 +202,13 @@ souk_partition_fail(struct souk_partition *p, souk_err err)
 static bool
 write_chunk(struct souk_partition *p)
 {
-    static const size_t most = CHUNK_ENTRIES;
+    static const size_t most = SOUK_CHUNK_ENTRIES;
     uint64_t durable = souk_mutant(SNAPSHOT_EARLY) ? UINT64_MAX : atomic_load(&p->durable);
     if (!p->chunks.head || p->chunks.head->dep > durable) return false;
     struct souk_vault_entry *entries = souk_heap_alloc(p->keeper_heap, most * sizeof *entries);
     size_t count = 0, bytes = 0;
     struct souk_fifo written = { NULL, NULL };
-    while (count < most && bytes < CHUNK_BYTES && p->chunks.head && p->chunks.head->dep <= durable) {
+    while (count < most && bytes < SOUK_CHUNK_BYTES && p->chunks.head && p->chunks.head->dep <= durable) {
         struct souk_message *m = souk_fifo_pop(&p->chunks);
         entries[count++] = (struct souk_vault_entry){
             .name = { m->body, SOUK_SNAPSHOT_NAME },

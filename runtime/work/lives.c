@@ -537,7 +537,6 @@ next(struct souk_worker *w)
 static void
 run(struct souk_worker *w, struct souk_live *live)
 {
-    enum { QUANTUM = 4096 };
     struct souk_slice *s = &w->slice;
     const struct souk_kind *kind = live->kind;
     live->awaited = true; /* In no list now, so in none that it could be moved from. */
@@ -549,7 +548,7 @@ run(struct souk_worker *w, struct souk_live *live)
     if (live->traced) w->watch_in = 1;
     struct souk_message *m;
     /* What was there when it began (gated service): with less, who gets many messages a round would fall behind. */
-    unsigned left = live->depth < QUANTUM ? live->depth : QUANTUM;
+    unsigned left = live->depth < SOUK_QUANTUM ? live->depth : SOUK_QUANTUM;
     bool idles = kind->policy->idle_ms;
     for (; left && !live->paused && (m = souk_live_pop(live)); left--) {
         if (idles) {

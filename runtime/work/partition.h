@@ -18,6 +18,7 @@
 #define SOUK_WORK_PARTITION_H
 
 #include "base/histogram.h"
+#include "base/limits.h"
 #include "cell/turn.h"
 #include "mail/mailbox.h"
 #include "store/data.h"
@@ -31,18 +32,7 @@
 #include <souk/node.h>
 #include <stdatomic.h>
 
-enum {
-    SOUK_SHARDS = 256,        /* Virtual: fixed for a data directory, whatever the number of workers. */
-    SOUK_KINDS_MAX = 64,
-    SOUK_WORKERS_MAX = 64,
-    SOUK_RING = 4096,         /* Batches between the workers and the journal. */
-    SOUK_SLICE_TURNS = 512,   /* A slice takes nothing new after so many turns ... */
-    SOUK_SLICE_BYTES = 256 << 10, /* ... or so much of journal. */
-    SOUK_SLICE_ENDLESS = 4096, /* ... and ends after so many. */
-    SOUK_GROUP_BYTES = 4 << 20,
-    SOUK_REQUESTS_MAX = 1 << 16, /* Under way, for each worker. */
-    SOUK_GROUP_HEADER = 24,
-};
+enum { SOUK_GROUP_HEADER = 24 };
 
 /* A port call that is under way: its body is in the journal from `position` on. */
 struct souk_outstanding_call { souk_asker asker; uint64_t position; };
@@ -95,7 +85,7 @@ struct souk_call_slot { souk_asker asker; uint32_t generation, next; bool busy; 
 /* A message to a volatile actor that nobody took, and why. */
 struct souk_letter { struct souk_message *message; uint64_t time_ms; enum souk_ending ending; souk_verdict refusal; };
 
-enum { SOUK_REQUEST_WHEEL = 1024, SOUK_REQUEST_WHEEL_MS = 8, SOUK_LETTERS = 256, SOUK_COUNTS = 32 };
+enum { SOUK_REQUEST_WHEEL = 1024, SOUK_REQUEST_WHEEL_MS = 8, SOUK_COUNTS = 32 };
 
 struct souk_worker {
     struct souk_partition *partition;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/base/test_nth.c -- the n-th time that a heap asks the system for memory there is none: for each n. Either whoever
- * asked is told, or the process says so and ends; nothing else. */
+/* test/base/test_nth.c -- the n-th time that a heap asks the system for memory there is none: for each n. Either
+ * whoever asked is told, or the process says so and ends; nothing else. */
 #include "base/heap.h"
 
 #include <setjmp.h>

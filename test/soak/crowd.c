@@ -84,7 +84,8 @@ run_job(struct client *c)
     c->job = souk_node_key_of(souk_worker_node(c->worker), (struct souk_text){ name, (size_t)length });
     c->phase = soak.only < JOB_PHASES ? soak.only : below(c, JOB_PHASES);
     for (unsigned i = 0; i < 8; i++) purses[i] = purse_key(c, below(c, SOAK_PURSES));
-    struct job_run run = { .phase = c->phase, .size = 8 + below(c, soak.size), .seed = c->seed, .purses = { purses, 8 } };
+    struct job_run run = { .phase = c->phase, .size = 8 + below(c, soak.size), .seed = c->seed,
+                           .purses = { purses, 8 } };
     ask(c, RUN, souk_ref(job, c->job), &job_run_command, &run);
 }
 
@@ -174,7 +175,6 @@ enter(void *self, souk_worker *worker, unsigned number, struct souk_loop *loop)
     for (unsigned i = 0; i < soak.clients; i++)
         clients[number][i] = (struct client){ .worker = worker, .number = number * soak.clients + i,
                                               .seed = soak.seed + jobs_named * 1000 + number * 100 + i };
-    soak.worker = worker;
     soak.entered++;
     return SOUK_OK;
 }

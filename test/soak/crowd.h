@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/soak/crowd.h -- the load from outside: clients on each worker who give jobs and pay between purses, and check every
- * answer. A soak is driven by one thread; what clients count, any may read. */
+/* test/soak/crowd.h -- the load from outside: clients on each worker who give jobs and pay between purses, and check
+ * every answer. A soak is driven by one thread; what clients count, any may read. */
 #ifndef TEST_SOAK_CROWD_H
 #define TEST_SOAK_CROWD_H
 
@@ -27,7 +27,6 @@ struct soak {
     uint32_t clients;           /* On each worker. */
     uint32_t only;              /* Jobs of that phase; JOB_PHASES: of any. */
     bool plant_race;            /* A worker touches shards that it doesn't hold. */
-    _Atomic(struct souk_worker *) worker; /* One of the node's. */
     _Atomic uint32_t broken_count;
     char broken[SOAK_BROKEN_MAX][200];
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/soak/jobask.c -- the phases of a job that ask, gather and watch: each ask and each monitor has exactly one outcome,
- * and it is one that it may have. */
+/* test/soak/jobask.c -- the phases of a job that ask, gather and watch: each ask and each monitor has exactly one
+ * outcome, and it is one that it may have. */
 #pragma GCC diagnostic ignored "-Wunused-function" /* The state's layout is for job.c. */
 #include "soak/job.h"
 

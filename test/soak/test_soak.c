@@ -4,10 +4,9 @@
  *     ./run soak --minutes 60 [--seed S] [--workers N] [--only PHASE] [--variant release|asan|tsan]
  *
  * Without options it is a test: some seconds of the same. A round is a second or some of load, then quiet: then nobody
- * may be left of those that were spawned, the money must be what it was, and memory back to where it was. Every so often
- * the node is closed and opened again, with another number of workers. The last line of output is JSON. */
+ * may be left of those that were spawned, the money must be what it was, and memory back to where it was. Every so
+ * often the node is closed and opened again, with another number of workers. The last line of output is JSON. */
 #include "soak/crowd.h"
-#include "work/partition.h"
 
 #include <getopt.h>
 #include <setjmp.h>
@@ -42,7 +41,7 @@ struct plan {
     /* How it went. */
     unsigned rounds, nodes;
     struct souk_stats sum;
-    uint64_t lives_sum, letters, faults, restarts, used_max;
+    uint64_t used_max;
     double began, told;
 };
 
@@ -119,8 +118,8 @@ progress(struct plan *plan, const souk_node *node, const char *at)
     plan->told = now();
     struct souk_stats stats;
     souk_node_stats(node, &stats);
-    printf("%7.1f s  %s  node %u round %u  jobs %llu  outcomes %llu  payments %llu  turns %llu  lives %lld  steals %llu  "
-           "used %.1f MiB of %.1f  broken %u\n",
+    printf("%7.1f s  %s  node %u round %u  jobs %llu  outcomes %llu  payments %llu  turns %llu  lives %lld  "
+           "steals %llu  used %.1f MiB of %.1f  broken %u\n",
            now() - plan->began, at, plan->nodes, plan->rounds, (unsigned long long)soak.jobs,
            (unsigned long long)soak.outcomes, (unsigned long long)soak.payments, (unsigned long long)stats.turns,
            (long long)stats.volatile_actors, (unsigned long long)stats.steals, (double)stats.memory_used / 1048576,
@@ -169,9 +168,9 @@ count_all(struct plan *plan, const souk_node *node)
     plan->sum.late += s.late;
     plan->sum.steals += s.steals;
     plan->sum.checkpoints += s.checkpoints;
-    plan->letters += s.dead_letters;
-    plan->faults += s.faults;
-    plan->restarts += s.restarts;
+    plan->sum.dead_letters += s.dead_letters;
+    plan->sum.faults += s.faults;
+    plan->sum.restarts += s.restarts;
 }
 
 /* One life of a node. */
@@ -224,7 +223,8 @@ report(const struct plan *plan)
            (unsigned long long)plan->sum.messages, (unsigned long long)plan->sum.messages_across,
            (unsigned long long)plan->sum.asks, (unsigned long long)plan->sum.late,
            (unsigned long long)plan->sum.steals, (unsigned long long)plan->sum.checkpoints,
-           (unsigned long long)plan->letters, (unsigned long long)plan->faults, (unsigned long long)plan->restarts,
+           (unsigned long long)plan->sum.dead_letters, (unsigned long long)plan->sum.faults,
+           (unsigned long long)plan->sum.restarts,
            (unsigned long long)plan->used_max);
     printf("\"phases\": {");
     for (unsigned i = 0; i < JOB_PHASES; i++)
@@ -255,7 +255,8 @@ run_soak(struct plan *plan)
     }
     empty(directory);
     for (unsigned i = 0; i < JOB_PHASES; i++)
-        if (!soak.phases[i] && (soak.only == i || soak.only == JOB_PHASES)) soak_broken("no job of phase %s", job_phases[i]);
+        if (!soak.phases[i] && (soak.only == i || soak.only == JOB_PHASES))
+            soak_broken("no job of phase %s", job_phases[i]);
 }
 
 static void
@@ -268,7 +269,7 @@ seconds_of_it_break_nothing(void **state)
     soak.size = 400 / SLOW;
     run_soak(&plan);
     if (soak.broken_count) fail_msg("%s", soak.broken[0]);
-    assert_true(plan.faults > 0 && plan.restarts > 0 && plan.letters > 0 && plan.sum.late > 0);
+    assert_true(plan.sum.faults > 0 && plan.sum.restarts > 0 && plan.sum.dead_letters > 0 && plan.sum.late > 0);
     assert_true(plan.sum.steals > 0 && plan.sum.messages_across > 0 && plan.nodes > 1);
 }
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/limits.h -- the runtime's fixed limits: how much of a thing there may be, how much is done at a time. Whoever is
+ * bounded by one includes it. What an operator or an author chooses is not here but in struct souk_options (souk/node.h)
+ * and in the public headers; docs/limits.md lists all of them, and what happens beyond. */
+#ifndef SOUK_BASE_LIMITS_H
+#define SOUK_BASE_LIMITS_H
+
+enum {
+    /* What there is at most. */
+    SOUK_SHARDS = 256,            /* Virtual: fixed for a data directory, whatever the number of workers. */
+    SOUK_KINDS_MAX = 64,
+    SOUK_WORKERS_MAX = 64,
+    SOUK_REQUESTS_MAX = 1 << 16,  /* From outside and under way, for each worker. */
+    SOUK_LETTERS = 256,           /* Dead letters of volatile actors that are kept, for each worker. */
+    /* Between the workers and the disk. */
+    SOUK_RING = 4096,             /* Batches that are not yet durable: with so many no worker begins another slice. */
+    SOUK_GROUP_BYTES = 4 << 20,   /* A group commit takes no further batch after so much. */
+    SOUK_CHUNK_BYTES = 1 << 20,   /* The same for one put of a checkpoint, */
+    SOUK_CHUNK_ENTRIES = 4096,    /* and how many snapshots it has at most. */
+    /* How much is done at a time. */
+    SOUK_SLICE_TURNS = 512,       /* A slice takes nothing new after so many turns ... */
+    SOUK_SLICE_BYTES = 256 << 10, /* ... or so much of journal, */
+    SOUK_SLICE_ENDLESS = 4096,    /* and ends after so many. */
+    SOUK_QUANTUM = 4096,          /* Messages that a volatile actor handles before others get their turns. */
+    /* Memory. */
+    SOUK_SPARE_CHUNKS = 24,       /* MiB made ready ahead of need, while a node grows. */
+};
+
+#endif

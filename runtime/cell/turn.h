@@ -3,7 +3,7 @@
  *
  * A slice is what one worker does between two batches. Turns write their events straight into its batch (the bytes that
  * are journalled are the bytes that apply sees), put what they send into `sends`, and hand it to route() at once, so
- * that the next turn may already handle it. Closing a slice decides which sends survive; see work/slice.c. */
+ * that the next turn may already handle it. Closing a slice decides which sends survive; see work/close.c. */
 #ifndef SOUK_CELL_TURN_H
 #define SOUK_CELL_TURN_H
 

@@ -4,8 +4,7 @@
  * Every put is a sync put: LevelDB closes a log without syncing it when it turns to the next memtable, so that "many
  * puts, then one sync put" is no barrier. The first failed write poisons the handle, because LevelDB may answer OK to
  * later ones and lose them. Paranoid checks are on: without them a flipped byte silently drops records. Every
- * iteration ends by asking for its error, which is the only sign of a damaged table. Nothing is ever repaired.
- *
+ * iteration ends by asking for its error, the only sign of a damaged table. Nothing is ever repaired.
  * A group lies under its first position, 8 bytes with the highest first, so that keys ascend and tables are only moved,
  * not merged. Its value is its last position, its number among all groups ever appended (8 bytes each), then its bytes.
  *

@@ -302,6 +302,11 @@ void souk_slice_release(struct souk_worker *worker, struct souk_cell *cell);
 /* Frees an actor that has never done anything. */
 void souk_slice_forget(struct souk_worker *worker, struct souk_shard *shard, struct souk_cell *cell);
 
+/* ---- close.c: the worker's thread. ---- */
+
+/* Ends the slice under way. */
+void souk_slice_close(struct souk_worker *worker);
+
 /* ---- lives.c: volatile actors, in shards that the worker holds. ---- */
 
 /* Puts a message into the queue of its actor. Takes it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/model/handover.pml -- order while shards change hands (work/slice.c): hold(), drain(), drain_held(), hold_idle(),
+/* test/model/handover.pml -- order while shards change hands (work/slice.c, work/close.c): hold(), drain(), drain_held(), hold_idle(),
  * route(), take_incoming(), give_back(), publish(), let_go(), take_ready(), steal(). shard.pml is the same protocol seen
  * from a single shard, without order.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/model/shard.pml -- the hand-over of a shard (work/slice.c): publish(), let_go(), take_shard() and the ready ring.
+/* test/model/shard.pml -- the hand-over of a shard (work/slice.c, work/close.c): publish(), let_go(), take_shard() and the ready ring.
  *
  * Two pushers each push messages into the mailbox and queue the shard when they find it idle; two workers take it out of
  * the ring, empty the mailbox and let go. Claims: one holder at a time; the shard is in the ring at most once; and when

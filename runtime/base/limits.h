@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/limits.h -- the runtime's fixed limits: how much of a thing there may be, how much is done at a time. Whoever is
- * bounded by one includes it. What an operator or an author chooses is not here but in struct souk_options (souk/node.h)
- * and in the public headers; docs/limits.md lists all of them, and what happens beyond. */
+ * bounded by one includes it. What an operator or an author chooses is not here but in struct souk_options
+ * (souk/node.h) and in the public headers; docs/limits.md lists all of them, and what happens beyond. */
 #ifndef SOUK_BASE_LIMITS_H
 #define SOUK_BASE_LIMITS_H
 

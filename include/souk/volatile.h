@@ -81,8 +81,8 @@ enum souk_where {
 };
 
 /* Makes an anonymous actor and sends it its first command; returns its address, at once good for sending. With more
- * than options.volatile_max of them in the shard's share, or above options.memory_max: souk_nobody, and the command
- * is a dead letter. */
+ * than options.volatile_max of them in the shard's share, or above options.memory_max: souk_nobody, and the command is
+ * a dead letter. */
 #define souk_spawn(turn, actor, place, command, ...) \
     souk_spawn_with_((turn), &actor##_kind, (place), &command##_command, SOUK_CODED_(command, __VA_ARGS__))
 

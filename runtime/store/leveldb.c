@@ -519,8 +519,7 @@ vault_get(souk_vault *face, struct souk_bytes name, void **out, size_t *length)
 {
     struct database *base = &((struct leveldb_vault *)face)->base;
     char *text = NULL;
-    *out = NULL;
-    *length = 0;
+    *out = NULL, *length = 0;
     char *value = leveldb_get(base->db, base->get, name.at, name.length, length, &text);
     if (text != NULL)
         return vault_read_fault(base, text);

@@ -348,8 +348,8 @@ whoever_sleeps_costs_an_entry(void **state)
 
     double each = (double)(known.memory_used - none.memory_used) / actors;
     print_message("# %u purses: %.1f bytes each asleep, %.1f awake; %llu bytes in use before they woke, %llu "
-                  "after, with %llu awake\n", actors, each,
-                  (double)(awake.memory_used - known.memory_used) / (double)awake.actors,
+                  "after, with %llu awake\n",
+                  actors, each, (double)(awake.memory_used - known.memory_used) / (double)awake.actors,
                   (unsigned long long)known.memory_used, (unsigned long long)asleep.memory_used,
                   (unsigned long long)asleep.actors);
     assert_true(asleep.actors <= actors / 100);

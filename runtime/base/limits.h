@@ -21,7 +21,9 @@ enum {
     SOUK_SLICE_TURNS = 512,       /* A slice takes nothing new after so many turns ... */
     SOUK_SLICE_BYTES = 256 << 10, /* ... or so much of journal, */
     SOUK_SLICE_ENDLESS = 4096,    /* and ends after so many. */
-    SOUK_QUANTUM = 4096,          /* Messages that a volatile actor handles before others get their turns. */
+    SOUK_QUANTUM = 16384,         /* Messages that a volatile actor handles before others get their turns. */
+    SOUK_AHEAD_MAX = 4096,        /* A worker whose messages lie undrained in another's shard, so many of them, ... */
+    SOUK_AHEAD_MS = 10,           /* runs no volatile actors that are only told, for so long at most. */
     /* Memory. */
     SOUK_SPARE_CHUNKS = 24,       /* MiB made ready ahead of need, while a node grows. */
 };

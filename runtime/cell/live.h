@@ -102,6 +102,7 @@ struct souk_live {
     uint32_t depth;            /* Of its queue. */
     uint32_t calm;             /* Below this depth its policy has nothing to say; less what it has stashed. */
     uint32_t asked;            /* The last number that a verb returned. */
+    uint16_t visit;            /* The worker's visit of its shard in which it had its turns last. */
     bool queued : 1;           /* It stands in a list. */
     bool awaited : 1;          /* ... of those that somebody waits for, or it is having its turns. */
     bool paused : 1;           /* It failed, and waits to be restarted. */

@@ -96,17 +96,20 @@ publish(struct souk_worker *w)
     for (unsigned i = 0; i < w->outgoing_count; i++) {
         struct souk_shard *shard = &w->partition->shards[w->outgoing_list[i]];
         struct souk_fifo *chain = &w->outgoing[shard->number];
-        for (struct souk_message *m = chain->head; m; m = m->next) {
+        uint32_t count = 0;
+        for (struct souk_message *m = chain->head; m; m = m->next, count++)
             if (m->dep < w->slice.dep) m->dep = w->slice.dep;
-            souk_tally_up(w, SOUK_N_ACROSS, 1);
-        }
+        souk_tally_up(w, SOUK_N_ACROSS, count);
+        /* relaxed: a measure; who takes them out may even come before. */
+        if ((int32_t)(atomic_fetch_add_explicit(&shard->inflow, count, memory_order_relaxed) + count) > SOUK_AHEAD_MAX)
+            souk_lives_pause(w, shard);
         souk_mailbox_push(&shard->mailbox, chain->head, chain->tail);
         *chain = (struct souk_fifo){ NULL, NULL };
         uint32_t idle = SOUK_SHARD_IDLE; /* Sequentially consistent: the pusher's half of Dekker, see partition.h. */
         if (atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED)) souk_ready_put(w->ready, shard);
     }
     if (w->outgoing_count) atomic_fetch_add(&w->partition->published, 1); /* Before let_go(): see drain_held(). */
-    w->outgoing_count = 0;
+    w->outgoing_count = w->outgoing_messages = 0;
 }
 
 /* What the slice did not get to goes back in front of its shards' backlog. */

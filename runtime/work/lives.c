@@ -506,21 +506,55 @@ turn(struct souk_slice *s, struct souk_live *live, struct souk_message *m)
     return s->turn.ends ? SOUK_LIVE_ENDS : SOUK_LIVE_GOES_ON;
 }
 
-/* The next one of a list: some of each shard in turn. */
+/* The next one that is awaited: of each shard in turn. */
 static struct souk_live *
-next_of(struct souk_worker *w, enum souk_ready_list list)
+next_awaited(struct souk_worker *w)
 {
-    enum { OF_ONE_SHARD = 16 };
-    for (struct souk_shard *shard; (shard = w->busy[list].head);) {
-        struct souk_live *live = souk_lives_pop(&shard->ready[list]);
-        if (!live || ++w->shard_run[list] >= OF_ONE_SHARD) {
-            (void)pop_busy(w, list);
-            if (live) mark_busy(w, shard, list);
-            w->shard_run[list] = 0;
-        }
+    for (struct souk_shard *shard; (shard = pop_busy(w, SOUK_READY_AWAITED));) {
+        struct souk_live *live = souk_lives_pop(&shard->ready[SOUK_READY_AWAITED]);
+        if (shard->ready[SOUK_READY_AWAITED].head) mark_busy(w, shard, SOUK_READY_AWAITED);
         if (live) return live;
     }
     return NULL;
+}
+
+/* The next one that is only told: some of each shard in turn, but none twice in one visit: who tells himself to go on
+ * would get ahead of those that he tells something else. */
+static struct souk_live *
+next_told(struct souk_worker *w)
+{
+    enum { OF_ONE_SHARD = 16 };
+    for (struct souk_shard *shard; (shard = w->busy[SOUK_READY_TOLD].head);) {
+        struct souk_live *live = shard->ready[SOUK_READY_TOLD].head;
+        if (live && live->visit != w->visit && w->shard_run++ < OF_ONE_SHARD) {
+            live->visit = w->visit;
+            return souk_lives_pop(&shard->ready[SOUK_READY_TOLD]);
+        }
+        (void)pop_busy(w, SOUK_READY_TOLD);
+        if (live) mark_busy(w, shard, SOUK_READY_TOLD);
+        w->shard_run = 0;
+        w->visit++;
+    }
+    return NULL;
+}
+
+void
+souk_lives_pause(struct souk_worker *w, struct souk_shard *shard)
+{
+    if (w->ahead) return;
+    w->ahead = shard;
+    w->ahead_ms = w->slice.now_ms;
+}
+
+/* Whether it is still so: else its messages would pile up in the other's memory. Two workers that are ahead of each other
+ * both drain, so neither waits for long; and one who is held up by a turn without end holds up nobody else. */
+static bool
+is_ahead(struct souk_worker *w)
+{
+    int32_t inflow = (int32_t)atomic_load_explicit(&w->ahead->inflow, memory_order_relaxed); /* relaxed: a measure. */
+    if (inflow > SOUK_AHEAD_MAX / 2 && w->slice.now_ms - w->ahead_ms < SOUK_AHEAD_MS) return true;
+    w->ahead = NULL;
+    return false;
 }
 
 /* Those that are awaited first, but not for ever. */
@@ -528,10 +562,11 @@ static struct souk_live *
 next(struct souk_worker *w)
 {
     enum { IN_A_ROW = 64 };
+    if (w->ahead && is_ahead(w)) return next_awaited(w);
     bool told = w->awaited_run++ >= IN_A_ROW;
-    struct souk_live *live = next_of(w, told ? SOUK_READY_TOLD : SOUK_READY_AWAITED);
+    struct souk_live *live = told ? next_told(w) : next_awaited(w);
     if (told || !live) w->awaited_run = 0;
-    return live ? live : next_of(w, told ? SOUK_READY_AWAITED : SOUK_READY_TOLD);
+    return live ? live : told ? next_awaited(w) : next_told(w);
 }
 
 static void

@@ -50,6 +50,7 @@ struct souk_shard {
     _Alignas(64) _Atomic uint32_t state;
     uint32_t number;
     struct souk_mailbox mailbox; /* Any thread pushes. */
+    _Atomic uint32_t inflow;    /* About how many messages lie in it; any thread. */
     /* All below is its holder's. */
     struct souk_fifo backlog;
     uint32_t backlog_count, backlog_told; /* Now, and as metrics know it. */
@@ -97,8 +98,11 @@ struct souk_worker {
     struct souk_page_slot turn_page_none;   /* Where that goes when nobody keeps it. */
     struct souk_fifo local;                 /* Messages for shards that it holds, in order. */
     struct { struct souk_shard *head, *tail; } busy[SOUK_READY_LISTS]; /* Those of them with volatile actors to run. */
+    struct souk_shard *ahead;               /* The worker is ahead of whoever runs this one: see souk_lives_pause(). */
+    uint64_t ahead_ms;                      /* Since then. */
     unsigned awaited_run;                   /* How many that are awaited went first, one after the other. */
-    unsigned shard_run[SOUK_READY_LISTS];   /* How many of the first shard's went, one after the other. */
+    unsigned shard_run;                     /* How many of a shard's that are only told went, one after the other, */
+    uint16_t visit;                         /* ... in this visit of the shard. */
     unsigned newborn_run;                   /* How many that were just spawned went to the front. */
     uint32_t spread;                        /* The next shard for who is to be spread. */
     struct souk_letter letters[SOUK_LETTERS]; /* Dead ones: a ring. */
@@ -117,6 +121,7 @@ struct souk_worker {
     struct souk_fifo outgoing[SOUK_SHARDS]; /* Published when the slice closes (R1). */
     uint8_t outgoing_list[SOUK_SHARDS];
     unsigned outgoing_count;
+    uint32_t outgoing_messages;             /* In all of them. */
     struct souk_fifo exits_now;             /* Of the slice under way. */
     struct souk_fifo exits;                 /* Wait for `dep`; first in, first out, and monotone. */
     uint64_t exits_dep;
@@ -319,6 +324,8 @@ souk_lives_wait(const struct souk_shard *shard)
 {
     return shard->ready[SOUK_READY_AWAITED].head || shard->ready[SOUK_READY_TOLD].head;
 }
+/* The worker has sent to a shard that is held elsewhere, and faster than it is drained: he waits a little. */
+void souk_lives_pause(struct souk_worker *worker, struct souk_shard *shard);
 /* Gives the next actor some turns, and puts it back into the list if there is more for it. False when there is none. */
 bool souk_lives_run(struct souk_worker *worker);
 /* A turn was left by a jump: what its kind's policy says. */

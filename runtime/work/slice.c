@@ -70,10 +70,12 @@ ring_alarms(struct souk_worker *w, struct souk_shard *shard)
 bool
 souk_slice_drain(struct souk_worker *w, struct souk_shard *shard)
 {
-    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox));) {
+    uint32_t count = 0;
+    for (struct souk_message *m; (m = souk_mailbox_pop(&shard->mailbox)); count++) {
         if (souk_is_for_lives(w->partition, m)) souk_lives_deliver(w, shard, m);
         else backlog_push(shard, m);
     }
+    if (count) atomic_fetch_sub_explicit(&shard->inflow, count, memory_order_relaxed); /* relaxed: a measure. */
     return souk_mailbox_empty(&shard->mailbox);
 }
 
@@ -141,6 +143,7 @@ souk_slice_route(struct souk_worker *w, struct souk_message *m)
     }
     if (!w->outgoing[n].head) w->outgoing_list[w->outgoing_count++] = (uint8_t)n;
     souk_fifo_push(&w->outgoing[n], m);
+    w->outgoing_messages++;
 }
 
 /* slice->route: where a message of an event-sourced actor's turn goes. */
@@ -244,11 +247,12 @@ full(const struct souk_worker *w)
     return w->slice_turns >= w->slice_turns_max || w->slice.batch.length >= SOUK_SLICE_BYTES;
 }
 
-/* Only actors that never stop talking to each other get here. */
+/* Only actors that never stop talking to each other get here; and who sends very much to another worker. */
 static bool
 endless(const struct souk_worker *w)
 {
-    return w->slice_turns >= (w->careful ? 1 : w->slice_turns_end) || w->slice.batch.length >= 4 * SOUK_SLICE_BYTES;
+    return w->slice_turns >= (w->careful ? 1 : w->slice_turns_end) || w->slice.batch.length >= 4 * SOUK_SLICE_BYTES ||
+           w->outgoing_messages >= SOUK_AHEAD_MAX;
 }
 
 /* Moves some of the backlog of held shards to the local queue, a little of each in turn. */
@@ -309,6 +313,7 @@ take_incoming(struct souk_worker *w)
             accept(w, shard, m);
             continue;
         }
+        atomic_fetch_add_explicit(&shard->inflow, 1, memory_order_relaxed); /* relaxed: as in publish(). */
         souk_mailbox_push(&shard->mailbox, m, m);
         uint32_t idle = SOUK_SHARD_IDLE;
         if (atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED)) souk_ready_put(w->ready, shard);

@@ -4,7 +4,7 @@
  *
  * A message for a volatile actor stands in no queue but its own: whoever holds the shard puts it there at once, else it
  * lies in the shard's mailbox until somebody does. So the order between each pair of actors is that of the sends.
- * Actors with something to do stand in the worker's list while he holds their shard, in the shard's own otherwise. */
+ * Actors with something to do stand in lists of their shard; the worker goes round the shards that have such. */
 #include "work/fault.h"
 
 #include "base/hash.h"
@@ -200,76 +200,6 @@ souk_lives_deliver(struct souk_worker *w, struct souk_shard *shard, struct souk_
     get_ready(w, shard, live, awaited);
 }
 
-/* ---- Alarms. ---- */
-
-static void
-arm(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm alarm, uint64_t due_ms, struct souk_alarm **out)
-{
-    struct souk_alarm *a = souk_heap_alloc(w->heap, sizeof *a);
-    *a = alarm;
-    souk_wheel_add(&shard->wheel, &a->timer, due_ms);
-    *out = a;
-}
-
-void
-souk_lives_set_deadlines(struct souk_worker *w)
-{
-    struct souk_slice *s = &w->slice;
-    for (uint32_t i = 0; i < s->asking_count; i++) {
-        const struct souk_asking *asking = &s->asking[i];
-        struct souk_shard *shard = souk_shard_of(w->partition, asking->actor.key);
-        const struct souk_live *live = souk_live_find(&shard->population, asking->actor);
-        struct souk_open *open = live ? souk_open_find(live, asking->number) : NULL;
-        if (!open || (open->class != SOUK_OPEN_ASK && open->class != SOUK_OPEN_GATHER) || open->alarm)
-            continue; /* Ended, answered, or taken back and the number used anew. */
-        arm(w, shard, (struct souk_alarm){ .actor = asking->actor, .number = asking->number }, open->due_ms,
-            &open->alarm);
-    }
-    s->asking_count = 0;
-}
-
-void
-souk_lives_disarm(void *self, struct souk_alarm *alarm)
-{
-    struct souk_worker *w = self;
-    souk_wheel_cancel(&souk_shard_of(w->partition, alarm->actor.key)->wheel, &alarm->timer);
-    if (alarm->wake) souk_message_free(w->heap, alarm->wake);
-    souk_heap_free(w->heap, alarm, sizeof *alarm);
-}
-
-/* A signal to the actor from the runtime, at a time. */
-static void
-signal_at(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, enum souk_signal signal,
-          uint64_t due_ms)
-{
-    struct souk_message *m = souk_message_new(w->heap, SOUK_SIGNAL, 0);
-    m->to = souk_live_ref(live);
-    m->tag = signal;
-    struct souk_extra *x = souk_live_extra(live, w->heap);
-    arm(w, shard, (struct souk_alarm){ .actor = m->to, .wake = m }, due_ms, &x->pause);
-}
-
-void
-souk_lives_watch_idle(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
-{
-    signal_at(w, shard, live, SOUK_SIGNAL_IDLE, w->slice.now_ms + live->kind->policy->idle_ms);
-}
-
-void
-souk_lives_wake(struct souk_worker *w, struct souk_message *m)
-{
-    struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
-    struct souk_live *live = souk_live_find(&shard->population, m->to);
-    struct souk_open *open = live ? souk_open_find(live, m->asker.number) : NULL;
-    if (!open) { /* Cancelled in the same turn. */
-        souk_message_free(w->heap, m);
-        return;
-    }
-    struct souk_alarm alarm = { .wake = m, .actor = m->to, .number = open->number, .period_ms = m->refusal };
-    arm(w, shard, alarm, m->due_ms, &open->alarm);
-    m->refusal = 0;
-}
-
 /* One that waits for its next life stands in a list of these, for whoever looks. */
 static void
 set_paused(struct souk_shard *shard, struct souk_live *live, bool paused)
@@ -282,8 +212,8 @@ set_paused(struct souk_shard *shard, struct souk_live *live, bool paused)
 }
 
 /* The next life begins: the command it was spawned with comes first. */
-static void
-start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
+void
+souk_lives_start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live)
 {
     const struct souk_message *start = live->extra->start;
     set_paused(shard, live, false);
@@ -296,51 +226,6 @@ start_again(struct souk_worker *w, struct souk_shard *shard, struct souk_live *l
         souk_live_push_front(live, &first);
     }
     if (live->head) get_ready(w, shard, live, false);
-}
-
-static void
-ring_period(struct souk_worker *w, struct souk_shard *shard, struct souk_live *live, struct souk_alarm *alarm)
-{
-    struct souk_open *open = souk_open_find(live, alarm->number);
-    uint64_t due_ms = alarm->timer.due_ms + alarm->period_ms;
-    if (due_ms <= w->slice.now_ms) due_ms = w->slice.now_ms + alarm->period_ms; /* Late ticks are not made up for. */
-    souk_wheel_add(&shard->wheel, &alarm->timer, due_ms);
-    if (open->pending) return;
-    open->pending = true;
-    struct souk_message *m = souk_message_new(w->heap, SOUK_WAKE, alarm->wake->length);
-    memcpy(m, alarm->wake, sizeof *m + m->length);
-    souk_lives_deliver(w, shard, m);
-}
-
-void
-souk_lives_ring(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm *alarm)
-{
-    struct souk_live *live = souk_live_find(&shard->population, alarm->actor);
-    souk_assert(live); /* Whoever ends calls his alarms off. */
-    if (alarm->period_ms) {
-        ring_period(w, shard, live, alarm);
-        return;
-    }
-    struct souk_message *m = alarm->wake;
-    if (m && m->class == SOUK_SIGNAL) {
-        live->extra->pause = NULL;
-        if (m->tag == SOUK_SIGNAL_RESTART) {
-            souk_message_free(w->heap, m);
-            start_again(w, shard, live);
-        } else {
-            souk_lives_deliver(w, shard, m);
-        }
-    } else {
-        souk_open_find(live, alarm->number)->alarm = NULL;
-        if (!m) {
-            m = souk_message_new(w->heap, SOUK_OUTCOME, 0);
-            m->to = alarm->actor;
-            m->asker = (souk_asker){ alarm->actor.key, alarm->actor.kind, alarm->number };
-            m->ending = SOUK_LATE;
-        }
-        souk_lives_deliver(w, shard, m);
-    }
-    souk_heap_free(w->heap, alarm, sizeof *alarm);
 }
 
 /* ---- Spawning. ---- */
@@ -439,7 +324,7 @@ restart(struct souk_worker *w, struct souk_live *live)
     route_all(w);
     struct souk_shard *shard = souk_shard_of(w->partition, live->key);
     set_paused(shard, live, true);
-    signal_at(w, shard, live, SOUK_SIGNAL_RESTART, now + souk_live_pause_ms(live, now));
+    souk_lives_signal_at(w, shard, live, SOUK_SIGNAL_RESTART, now + souk_live_pause_ms(live, now));
     return true;
 }
 
@@ -487,7 +372,7 @@ is_idle(struct souk_worker *w, struct souk_live *live, struct souk_message *m)
     souk_message_free(w->heap, m);
     if (!live->head && w->slice.now_ms - used_ms >= live->kind->policy->idle_ms) return true;
     if (!live->extra->pause) /* Else it looks already, since a restart. */
-        signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_IDLE,
+        souk_lives_signal_at(w, souk_shard_of(w->partition, live->key), live, SOUK_SIGNAL_IDLE,
                   used_ms + live->kind->policy->idle_ms);
     return false;
 }
@@ -546,8 +431,8 @@ souk_lives_pause(struct souk_worker *w, struct souk_shard *shard)
     w->ahead_ms = w->slice.now_ms;
 }
 
-/* Whether it is still so: else its messages would pile up in the other's memory. Two workers that are ahead of each other
- * both drain, so neither waits for long; and one who is held up by a turn without end holds up nobody else. */
+/* Whether it is still so: else its messages would pile up in the other's memory. Two workers that are ahead of each
+ * other both drain, so neither waits for long; and one who is held up by a turn without end holds up nobody else. */
 static bool
 is_ahead(struct souk_worker *w)
 {

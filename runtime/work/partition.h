@@ -334,6 +334,11 @@ void souk_lives_caught(struct souk_worker *worker);
 void souk_lives_wake(struct souk_worker *worker, struct souk_message *message);
 /* An alarm of a volatile actor has rung: it is delivered, and freed. */
 void souk_lives_ring(struct souk_worker *worker, struct souk_shard *shard, struct souk_alarm *alarm);
+/* A paused one begins its next life: the command that it was spawned with comes first. */
+void souk_lives_start_again(struct souk_worker *worker, struct souk_shard *shard, struct souk_live *live);
+/* A signal to the actor from the runtime, at a time. */
+void souk_lives_signal_at(struct souk_worker *worker, struct souk_shard *shard, struct souk_live *live,
+                          enum souk_signal signal, uint64_t due_ms);
 /* Looks after idle_ms whether the actor is idle. */
 void souk_lives_watch_idle(struct souk_worker *worker, struct souk_shard *shard, struct souk_live *live);
 /* The deadlines of asks that this slice began and did not bring to their end. */

@@ -15,6 +15,7 @@
 
 enum {
     TICK_MS = 100,
+    IDLE_LOOKS = 64, /* About 30 us: a futex wake takes as long until it is there. */
     DRAIN_TICK_MS = 5,
     DRAIN_STEP_NS = 2000000,
     KEEPER_PAUSE_NS = 2000000, /* After each put of a checkpoint. */
@@ -111,6 +112,7 @@ serve(struct worker_thread *t)
 {
     struct souk_worker *w = t->worker;
     struct souk_partition *p = w->partition;
+    unsigned looks = 0;
     while (!atomic_load_explicit(&t->node->stop, memory_order_relaxed)) {
         bool did = souk_worker_step(w);
         if (souk_memory_wants(p->memory)) souk_bed_call(&p->keeper_bed);
@@ -118,12 +120,17 @@ serve(struct worker_thread *t)
         if (souk_loop_poll(w->loop, 0) || did) {
             /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. */
             if (souk_commit_wanted(p)) souk_bed_call(&p->journal_bed);
+            looks = 0;
             continue;
         }
         if (souk_commit_wanted(p) && souk_commit_step(p)) {
             atomic_fetch_add_explicit(&p->commits_inline, 1, memory_order_relaxed);
             continue;
         }
+        /* A worker that has colleagues looks for a while whether they have something for it: to be woken costs both
+         * more than that. */
+        if (p->workers_count > 1 && looks++ < IDLE_LOOKS) continue;
+        looks = 0;
         park(t);
     }
 }

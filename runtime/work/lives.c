@@ -281,9 +281,11 @@ route_all(struct souk_worker *w)
 {
     struct souk_message *m = w->slice.turn.out.head, *rest;
     w->slice.turn.out = (struct souk_fifo){ NULL, NULL };
+    uint64_t own = w->slice.turn.live->key.high;
     for (; m; m = rest) {
         rest = m->next;
         w->slice.counts.messages++;
+        w->across_shards += (m->to.key.high ^ own) % SOUK_SHARDS != 0;
         if (!deliver_near(w, m)) souk_slice_route(w, m);
     }
 }

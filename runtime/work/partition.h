@@ -153,6 +153,11 @@ struct souk_worker {
     /* How it sleeps. */
     souk_loop *loop;                        /* NULL in a simulation. */
     _Atomic bool parked;
+    _Atomic bool hungry;                    /* It found nothing to run, and nothing to steal. */
+    _Atomic bool chatty;                    /* Its shards talk to each other too much to be run apart. */
+    uint64_t hungry_ns;                     /* Since then. */
+    bool splits;                            /* They hardly do: half of them may well be somebody else's. */
+    uint64_t across_shards;                 /* Messages of this slice from a volatile actor to another shard. */
     _Atomic bool has_exits;
     _Atomic uint32_t checkpoint_seen;
     uint64_t tick_ns;

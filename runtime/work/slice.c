@@ -351,13 +351,53 @@ take_ready(struct souk_worker *w, souk_ready *ready)
 static void
 steal(struct souk_worker *w)
 {
+    enum { PATIENCE_NS = 1000000 }; /* Then also from a chatty one, who may be stuck in a turn. */
     struct souk_partition *p = w->partition;
+    bool patient = p->workers_count > 1 && p->world->monotonic_ns(p->world->self) - w->hungry_ns < PATIENCE_NS;
     for (unsigned i = 1; i < p->workers_count; i++) {
-        if (take_ready(w, p->workers[(w->number + i) % p->workers_count]->ready)) {
+        struct souk_worker *victim = p->workers[(w->number + i) % p->workers_count];
+        if (patient && atomic_load_explicit(&victim->chatty, memory_order_relaxed)) continue;
+        if (take_ready(w, victim->ready)) {
             souk_tally_up(w, SOUK_N_STEALS, 1);
             return;
         }
     }
+}
+
+/* relaxed: advice. */
+static void
+advise(_Atomic bool *flag, bool value)
+{
+    if (atomic_load_explicit(flag, memory_order_relaxed) != value)
+        atomic_store_explicit(flag, value, memory_order_relaxed);
+}
+
+/* Whether it pays to run the shards of this slice on two workers: a message from one core to another costs about as
+ * much as ACROSS_NS, which must be little beside the work. Only of slices of volatile actors: checkouts are as they
+ * are. */
+static void
+judge(struct souk_worker *w, uint64_t ns)
+{
+    enum { ACROSS_NS = 100, LITTLE = 4, TURNS_MIN = 64 };
+    bool only_volatile = w->slice.batch.length <= SOUK_BATCH_HEADER;
+    if (only_volatile && w->slice_turns < TURNS_MIN) return; /* Too little to tell. */
+    bool chatty = only_volatile && w->across_shards * ACROSS_NS * LITTLE > ns;
+    advise(&w->chatty, chatty);
+    w->splits = only_volatile && !chatty;
+}
+
+/* How many of its own shards a worker takes for a slice: when a colleague looks for work, half of them. With all of
+ * them taken as soon as the last slice ends, nobody would ever get one. */
+static unsigned
+own_share(const struct souk_worker *w)
+{
+    enum { MOST = 16 };
+    const struct souk_partition *p = w->partition;
+    unsigned count = w->splits ? souk_ready_count(w->ready) : 0;
+    for (unsigned i = 0; count > 1 && i < p->workers_count; i++)
+        if (p->workers[i] != w && atomic_load_explicit(&p->workers[i]->hungry, memory_order_relaxed))
+            return count / 2 < MOST ? count / 2 : MOST;
+    return MOST;
 }
 
 /* Between slices a worker helps with the checkpoint: one idle shard a step. */
@@ -401,16 +441,23 @@ souk_slice_step(struct souk_worker *w)
     if (ahead + 2 * p->workers_count >= SOUK_RING || atomic_load(&p->backlog_bytes) > 2 * p->backlog_max) return false;
     if (w->careful && ahead) return false;
     begin(w);
-    for (unsigned n = 0; n < 16 && take_ready(w, w->ready); n++) {}
+    unsigned most = own_share(w);
+    for (unsigned n = 0; n < most && take_ready(w, w->ready); n++) {}
     take_due(w);
     bool came = take_incoming(w);
     take_uncut(w);
     if (!w->held_count && !came) steal(w);
+    bool hungry = !w->held_count && !came;
+    advise(&w->hungry, hungry);
     if (!w->held_count && !w->exits_now.head) return came;
     souk_panic_teller(souk_turn_tell, &w->slice);
     souk_panic_catch(&w->slice.catch);
     if (_setjmp(w->slice.catch.jump)) souk_fault_caught(w); /* A turn has failed. */
+    uint64_t began_ns = p->world->monotonic_ns(p->world->self);
+    w->across_shards = 0;
     run_all(w);
+    w->hungry_ns = p->world->monotonic_ns(p->world->self); /* If it finds nothing from now on. */
+    if (p->workers_count > 1) judge(w, w->hungry_ns - began_ns);
     ask_again(w);
     w->turn_page->busy = 0;
     souk_panic_catch(NULL);

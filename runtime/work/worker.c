@@ -75,6 +75,7 @@ call_thieves(struct souk_worker *w)
 {
     struct souk_partition *p = w->partition;
     if (p->workers_count < 2 || souk_ready_count(w->ready) < 2) return;
+    if (atomic_load_explicit(&w->chatty, memory_order_relaxed)) return; /* relaxed: our own. */
     for (unsigned i = 0; i < p->workers_count; i++) {
         if (p->workers[i] == w || !atomic_load_explicit(&p->workers[i]->parked, memory_order_relaxed)) continue;
         souk_worker_wake(p->workers[i]);
@@ -105,6 +106,7 @@ souk_worker_idle_ns(struct souk_worker *w)
     uint64_t idle = UINT64_MAX, now_ms = souk_partition_now_ms(p);
     if (w->due_min != UINT64_MAX) idle = w->due_min > now_ms ? (w->due_min - now_ms) * 1000000 : 0;
     if (atomic_load(&p->checkpoint.cutting) && atomic_load(&p->checkpoint.left) && idle > 1000000) idle = 1000000;
+    if (w->incoming.head && idle > 1000000) idle = 1000000; /* The ring was full: nobody calls when it is no more. */
     if (w->looks && idle > LOOK_NS) idle = LOOK_NS;
     if (w->requests_count && idle > SOUK_REQUEST_WHEEL_MS * 1000000ull) idle = SOUK_REQUEST_WHEEL_MS * 1000000ull;
     return idle;

@@ -169,4 +169,13 @@ SOUK_PROTOCOL(patient, 20, PATIENT_TABLE);
     COMMAND(3, busy_number, internal)
 SOUK_PROTOCOL(busy, 21, BUSY_TABLE);
 
+/* ---- touch ---- */
+
+#define CROWD_TABLE(RECORD, REFUSAL, COMMAND, REPLY, QUERY, EVENT, F, L, O)                                           \
+    COMMAND(1, crowd_start, public, F(1, bench_work, work))                                                           \
+    COMMAND(2, crowd_grow, internal)                                                                                  \
+    COMMAND(3, crowd_touch, internal)                                                                                 \
+    REPLY(4, crowd_touched, counter_total)
+SOUK_PROTOCOL(crowd, 22, CROWD_TABLE);
+
 #endif

@@ -34,12 +34,17 @@ static const struct benchmark {
     { "chameneos", &mall_kind, &mall_start_command, 100 },
     { "fib", &fib_kind, &fib_start_command, 0 },
     { "ask-latency", &patient_kind, &patient_start_command, 100 },
+    { "touch-1000", &crowd_kind, &crowd_start_command, 1000 },
+    { "touch-10000", &crowd_kind, &crowd_start_command, 10000 },
+    { "touch-100000", &crowd_kind, &crowd_start_command, 100000 },
+    { "touch-1000000", &crowd_kind, &crowd_start_command, 1000000 },
+    { "touch-10000000", &crowd_kind, &crowd_start_command, 10000000 },
 };
 
 static const struct souk_kind *const kinds[] = {
     &referee_kind, &ping_kind, &pong_kind, &counting_kind, &producer_kind, &counter_kind, &ring_kind, &member_kind,
     &spawner_kind, &collector_kind, &mayfly_kind, &big_kind, &chatter_kind, &teller_kind, &account_kind, &mall_kind,
-    &creature_kind, &fib_kind, &branch_kind, &patient_kind, &busy_kind, NULL,
+    &creature_kind, &fib_kind, &branch_kind, &patient_kind, &busy_kind, &crowd_kind, NULL,
 };
 
 uint64_t

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a message costs beside how many actors are alive: instructions and time.
+"""bench/population.py -- `./run bench population`: instructions and time of a message, beside how many actors live
 
 Messages go at random to one of a thousand up to ten million live volatile actors. Instructions are counted by callgrind,
 so that noise can't hide the truth: they should not grow. Time does, with the caches that the actors no longer fit into.

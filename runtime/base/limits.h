@@ -11,7 +11,8 @@ enum {
     SOUK_KINDS_MAX = 64,
     SOUK_WORKERS_MAX = 64,
     SOUK_REQUESTS_MAX = 1 << 16,  /* From outside and under way, for each worker. */
-    SOUK_LETTERS = 256,           /* Dead letters of volatile actors that are kept, for each worker. */
+    SOUK_LETTERS = 256,           /* Dead letters of volatile actors that are kept, for each worker, */
+    SOUK_LETTER_BYTES = 16 << 10, /* ... unless they are larger than that. */
     /* Between the workers and the disk. */
     SOUK_RING = 4096,             /* Batches that are not yet durable: with so many no worker begins another slice. */
     SOUK_GROUP_BYTES = 4 << 20,   /* A group commit takes no further batch after so much. */

@@ -215,6 +215,24 @@ souk_live_take_ask(struct souk_live *live, souk_asker asker)
 }
 
 void
+souk_live_forget(struct souk_live *live, souk_heap *heap, enum souk_signal signal)
+{
+    struct souk_message *kept = NULL, **link = &live->head;
+    for (struct souk_message *m; (m = *link);) {
+        if (m->class != SOUK_SIGNAL || m->tag != signal) {
+            kept = m;
+            link = &m->next;
+            continue;
+        }
+        *link = m->next;
+        live->depth--;
+        if (live->crowded) live->extra->lane[m->lane % SOUK_LANES]--;
+        souk_message_free(heap, m);
+    }
+    live->tail = kept;
+}
+
+void
 souk_live_push_front(struct souk_live *live, struct souk_fifo *chain)
 {
     if (!chain->head) return;

@@ -235,6 +235,8 @@ struct souk_message *souk_live_take_ask(struct souk_live *live, souk_asker asker
 /* Puts a message aside; all of these in front of its queue. */
 void souk_live_stash(struct souk_live *live, souk_heap *heap, struct souk_message *m);
 void souk_live_unstash(struct souk_live *live);
+/* Takes the signals of that sort out of its queue, and frees them. */
+void souk_live_forget(struct souk_live *live, souk_heap *heap, enum souk_signal signal);
 /* Puts a chain in front of its queue. */
 void souk_live_push_front(struct souk_live *live, struct souk_fifo *chain);
 

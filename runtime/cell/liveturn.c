@@ -105,6 +105,7 @@ souk_live_restart(struct souk_slice *slice, struct souk_live *live)
     souk_heap_free(slice->heap, old, old_room * sizeof *old);
     souk_live_call_off(slice, live);
     souk_live_reset(live, slice->heap);
+    souk_live_forget(live, slice->heap, SOUK_SIGNAL_ESCALATE); /* Of children of this life, which is over. */
     souk_live_unstash(live);
     souk_live_push_front(live, &x->waiting);
 }

@@ -32,6 +32,7 @@ souk_spawn_(souk_turn *turn, const struct souk_kind *kind, enum souk_where where
 {
     struct souk_slice *slice = turn->slice;
     souk_assert(turn->live && kind->policy && row->class == SOUK_COMMAND && row->kind == kind->number);
+    souk_assert(length <= SOUK_BODY_MAX); /* Before there is something that an undo could not find. */
     struct souk_live *live = slice->spawn(slice->self, kind, where);
     souk_ref ref = live ? souk_live_ref(live) : souk_nobody;
     struct souk_message *m = souk_turn_send(turn, SOUK_TELL, ref, row->tag, length);

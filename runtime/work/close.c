@@ -85,6 +85,7 @@ settle(struct souk_worker *w, uint64_t position)
     }
     if (s->dep > w->exits_dep) w->exits_dep = s->dep;
     for (struct souk_message *m; (m = souk_fifo_pop(&w->exits_now));) {
+        if (m->dep > w->exits_dep) w->exits_dep = m->dep; /* Of one that had no turn. */
         m->dep = w->exits_dep;
         souk_fifo_push(&w->exits, m);
     }

@@ -23,6 +23,7 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
         told->ending = (uint8_t)ending;
         told->refusal = refusal;
         told->dep = m->dep > w->slice.dep ? m->dep : w->slice.dep;
+        told->time_ms = w->slice.now_ms;
         if (asks) souk_worker_deliver(w, told);
         else w->slice.exit(w, told);
     }
@@ -34,15 +35,17 @@ bury(struct souk_worker *w, struct souk_message *m, enum souk_ending ending, sou
         told->asker = link ? (souk_asker){ m->to.key, m->to.kind, 0 } : m->asker;
         told->ending = SOUK_DOWN;
         told->refusal = SOUK_END_NOBODY;
+        told->dep = m->dep > w->slice.dep ? m->dep : w->slice.dep;
+        told->time_ms = w->slice.now_ms;
         memcpy(told->body, &m->to, sizeof m->to);
         souk_worker_deliver(w, told);
     }
     bool letter = m->class == SOUK_TELL || m->class == SOUK_ASK || m->class == SOUK_REQUEST;
-    if (!letter) {
+    if (letter) souk_kind_count(&w->slice.tally[m->to.kind < SOUK_KINDS_MAX ? m->to.kind : 0].letters, 1);
+    if (!letter || m->length > SOUK_LETTER_BYTES) {
         souk_message_free(w->heap, m);
         return;
     }
-    souk_kind_count(&w->slice.tally[m->to.kind < SOUK_KINDS_MAX ? m->to.kind : 0].letters, 1);
     struct souk_letter *place = &w->letters[w->letters_count++ % SOUK_LETTERS];
     if (place->message) souk_message_free(w->heap, place->message);
     *place = (struct souk_letter){ m, w->slice.now_ms, ending, refusal };

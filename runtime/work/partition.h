@@ -71,7 +71,7 @@ struct souk_shard {
     uint64_t now_ms;            /* The latest turn time in it. */
     _Atomic uint32_t cut;       /* The last checkpoint that has it; any thread may look. */
     uint32_t hand;              /* Where the search for idle actors goes on. */
-    uint32_t rebuilding;        /* Actors whose state is being rebuilt: until then it cannot be cut. */
+    _Atomic uint32_t rebuilding; /* Actors whose state is being rebuilt: until then it cannot be cut. */
 };
 
 /* A place in the ring. `position` says whose batch it holds; the buffers stay and are swapped with the workers'. */

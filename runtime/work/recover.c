@@ -57,6 +57,13 @@ damaged(struct recovery *r, const char *what, uint64_t position)
     return SOUK_ERR_CORRUPT;
 }
 
+/* Whether the program has that kind, and as an event-sourced one. */
+static bool
+is_hosted(const struct souk_partition *p, uint32_t kind)
+{
+    return souk_kind_of(p, kind) && !souk_is_volatile(p, kind);
+}
+
 /* ---- Snapshots. ---- */
 
 static souk_err
@@ -70,7 +77,7 @@ note_snapshot(void *arg, struct souk_bytes name, struct souk_bytes value)
         if (r->why) snprintf(r->why, r->why_size, "the vault holds a snapshot that cannot be read");
         return SOUK_ERR_CORRUPT;
     }
-    if (kind >= SOUK_KINDS_MAX || !r->p->kinds[kind]) {
+    if (!is_hosted(r->p, kind)) {
         if (r->why) snprintf(r->why, r->why_size, "the vault has actors of kind %u, which this program lacks", kind);
         return SOUK_ERR_VERSION;
     }
@@ -89,7 +96,7 @@ wake_actor(struct recovery *r, uint32_t kind, souk_key key, struct souk_cell **o
     struct souk_cell *cell = souk_cell_find(&shard->directory, kind, key);
     *out = cell;
     if (cell) return SOUK_OK;
-    if (kind >= SOUK_KINDS_MAX || !p->kinds[kind]) {
+    if (!is_hosted(p, kind)) {
         if (r->why) snprintf(r->why, r->why_size, "the journal has actors of kind %u, which this program lacks", kind);
         return SOUK_ERR_VERSION;
     }
@@ -160,7 +167,7 @@ static souk_err
 keep_send(struct recovery *r, const struct souk_step *step)
 {
     uint32_t kind = step->send.to.kind;
-    if (step->send.class != SOUK_CALL && (kind >= SOUK_KINDS_MAX || !r->p->kinds[kind])) {
+    if (step->send.class != SOUK_CALL && !is_hosted(r->p, kind)) {
         if (r->why) snprintf(r->why, r->why_size, "the journal has actors of kind %u, which this program lacks", kind);
         return SOUK_ERR_VERSION;
     }

@@ -286,6 +286,10 @@ ask_again(struct souk_worker *w)
     for (struct souk_message *m; (m = souk_fifo_pop(&w->again));) {
         struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
         struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
+        if (cell->loading || cell->parked || cell->broken) { /* A turn of it has failed since. */
+            souk_fifo_push(&cell->waiting, m);
+            continue;
+        }
         souk_fault_note(w, m);
         if (!souk_turn_run(&w->slice, cell, m)) souk_fault_turn(w);
     }
@@ -309,6 +313,11 @@ take_incoming(struct souk_worker *w)
     for (unsigned n = 0; n < EACH && w->incoming.head; n++) {
         struct souk_message *m = souk_fifo_pop(&w->incoming);
         struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
+        if (m->class == SOUK_OUTCOME || m->class == SOUK_SIGNAL) { /* Of what this worker did: as any that it sends. */
+            if (m->dep < w->exits_dep) m->dep = w->exits_dep;
+            souk_slice_route(w, m);
+            continue;
+        }
         if (souk_slice_hold(w, shard)) {
             accept(w, shard, m);
             continue;
@@ -410,6 +419,7 @@ take_uncut(struct souk_worker *w)
     for (unsigned n = 0; n < SOUK_SHARDS; n++) {
         struct souk_shard *shard = &w->partition->shards[w->shard_cursor++ % SOUK_SHARDS];
         if (w->holds[shard->number] || atomic_load_explicit(&shard->cut, memory_order_relaxed) == epoch) continue;
+        if (atomic_load_explicit(&shard->rebuilding, memory_order_relaxed)) continue; /* relaxed: looked at again. */
         if (souk_slice_hold(w, shard)) return;
     }
 }
@@ -449,7 +459,7 @@ souk_slice_step(struct souk_worker *w)
     if (!w->held_count && !came) steal(w);
     bool hungry = !w->held_count && !came;
     advise(&w->hungry, hungry);
-    if (!w->held_count && !w->exits_now.head) return came;
+    if (!w->held_count && !w->exits_now.head && !w->outgoing_count) return came;
     souk_panic_teller(souk_turn_tell, &w->slice);
     souk_panic_catch(&w->slice.catch);
     if (_setjmp(w->slice.catch.jump)) souk_fault_caught(w); /* A turn has failed. */

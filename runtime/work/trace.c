@@ -69,6 +69,7 @@ souk_watch_trace(void *self, souk_verdict verdict)
         for (const struct souk_message *m = s->turn.out.head; m; m = m->next, all++)
             if (told == all && fits) told += add_send(&text, p, m, !told);
     }
+    if (text.length > sizeof text.at - TAIL) text.length = sizeof text.at - TAIL; /* Long names: the end must fit. */
     add(&text, "]");
     if (told < all) add(&text, ",\"more\":%u", all - told);
     add(&text, "}\n");

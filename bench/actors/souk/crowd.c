@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench/actors/souk/crowd.c -- touch-POPULATION: so many actors live, and messages go to them at random. Only the messages
- * are measured; under callgrind only they are counted, if its header is there. */
+/* bench/actors/souk/crowd.c -- touch-POPULATION: so many actors live, and messages go to them at random. Only the
+ * messages are measured; under callgrind only they are counted, if its header is there. */
 #include "actors/souk/kinds.h"
 
 #if defined(__has_include)

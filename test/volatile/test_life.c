@@ -473,6 +473,13 @@ run_send_large(struct puppet_self *self, souk_turn *turn, uint64_t value)
     return SOUK_ACCEPT;
 }
 
+static souk_verdict
+run_spawn_large(struct puppet_self *self SOUK_UNUSED, souk_turn *turn, uint64_t value)
+{
+    souk_spawn(turn, puppet, SOUK_NEAR, puppet_load, .parts = { parts, (uint32_t)value });
+    return SOUK_ACCEPT;
+}
+
 static void
 bodies_too_large(souk_sim *sim)
 {
@@ -484,6 +491,9 @@ bodies_too_large(souk_sim *sim)
     pass(sim, 100);
     assert_int_equal(noted(31), 1);
     assert_int_equal(notes_count, 1);
+    uint64_t lives = counted(sim, COUNT_LIVES);
+    assert_int_equal(puppet_order(sim, one, run_spawn_large, 32).ending, SOUK_DEAD);
+    assert_int_equal(counted(sim, COUNT_LIVES), lives); /* Nobody who was never spoken to is left. */
     struct souk_sim_request r = { .request = { .to = who[0], .row = &puppet_load_command, .within_ms = 1000 } };
     struct puppet_load load = { .parts = { parts, 32 } };
     assert_int_equal(souk_sim_ask(sim, &r, &load), SOUK_ERR_TOO_LARGE);

@@ -303,6 +303,25 @@ escalates(souk_sim *sim)
     }
 }
 
+static souk_verdict
+run_brood(struct puppet_self *self SOUK_UNUSED, souk_turn *turn, uint64_t children)
+{
+    for (uint64_t i = 0; i < children; i++) puppet_spawn(turn, &climber_kind, SOUK_NEAR, run_chain, 0);
+    return SOUK_ACCEPT;
+}
+
+/* Children that fail together end one life of their parent, not one each. */
+static void
+brood_fails(souk_sim *sim)
+{
+    souk_ref parent = named(sim, &reborn_kind, 1);
+    puppet_order(sim, parent, run_brood, 20);
+    pass(sim, 20000);
+    assert_int_equal(counted(sim, COUNT_FAULTS), 20 + 1);
+    assert_int_equal(counted(sim, COUNT_RESTARTS), 1);
+    assert_int_equal(counted(sim, COUNT_LIVES), 1);
+}
+
 /* ---- Links and monitors. ---- */
 
 static souk_verdict
@@ -481,6 +500,7 @@ IN_WORLDS(restart_is_anew)
 IN_WORLDS(wards_end_with_their_parent)
 IN_WORLDS(ended_wards_are_forgotten)
 IN_WORLDS(escalates)
+IN_WORLDS(brood_fails)
 IN_WORLDS(links)
 IN_WORLDS(traps_and_monitors)
 IN_WORLDS(storm)
@@ -500,6 +520,7 @@ main(void)
         cmocka_unit_test(test_backoff_and_intensity), cmocka_unit_test(test_intensity_slides),
         cmocka_unit_test(test_restart_is_anew), cmocka_unit_test(test_wards_end_with_their_parent),
         cmocka_unit_test(test_ended_wards_are_forgotten), cmocka_unit_test(test_escalates),
+        cmocka_unit_test(test_brood_fails),
         cmocka_unit_test(test_links), cmocka_unit_test(test_traps_and_monitors), cmocka_unit_test(test_storm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,10 +47,13 @@ struct asking {
     int status; /* Of the answer; -1: none yet. */
 };
 
+/* The subcommand that was called: `dead` is one in other words. */
+static const char *called = "ask";
+
 static int
 complain(int status, const char *what, const char *which)
 {
-    fprintf(stderr, "souk ask: %s%s%s\n", what, which ? ": " : "", which ? which : "");
+    fprintf(stderr, "souk %s: %s%s%s\n", called, what, which ? ": " : "", which ? which : "");
     return status;
 }
 
@@ -290,6 +293,7 @@ souk_ask_main(int argc, char **argv)
     struct asking a = { .within_ms = WITHIN_MS };
     char why[256];
     size_t length;
+    called = argv[0];
     int status = read_options(&a, argc, argv);
     if (status) return status;
     if (a.help) return fputs(usage_text, stdout) < 0 ? EX_IOERR : EX_OK;

@@ -27,8 +27,8 @@ souk_dead_main(int argc, char **argv)
         { "list", "dead_letters_list", "from" }, { "replay", "dead_letters_replay", "number" },
         { "drop", "dead_letters_drop", "number" },
     };
-    char ask[] = "ask", kind[] = "dead_letters", key[] = "dead_letters", message[32], field[64];
-    char *words[WORDS_MAX] = { ask };
+    char dead[] = "dead", kind[] = "dead_letters", key[] = "dead_letters", message[32], field[64];
+    char *words[WORDS_MAX] = { dead };
     const char *number = NULL;
     int verb = -1, count = 1;
     for (int i = 1; i < argc; i++) {

@@ -7,14 +7,12 @@
 #ifndef SOUK_CELL_TURN_H
 #define SOUK_CELL_TURN_H
 
-#include "cell/batch.h"
 #include "base/panic.h"
+#include "cell/batch.h"
 #include "cell/live.h"
 #include <souk/topic.h>
 #include <souk/volatile.h>
 #include <stdatomic.h>
-
-struct souk_live;
 
 /* The turn under way. It stands in the slice, not on the stack: a turn that fails is left by a jump. */
 struct souk_turn {
@@ -236,7 +234,7 @@ souk_live_begin(struct souk_slice *slice, struct souk_live *live, struct souk_me
 /* Runs the turn in which slice->turn.live takes a message from its queue, and says whether the actor is to end, for
  * turn.reason, or has failed: then turn.message is the caller's, unless turn.kept. What it sent hangs on turn.out. */
 enum souk_live_next souk_live_turn(struct souk_slice *slice, struct souk_live *live, struct souk_message *message);
-/* The same once a SOUK_TELL's handler has spoken, where that was not all: it answered, put the message aside, or ... */
+/* What follows once the handler has spoken, where that was not all: answers, undoing, who keeps the message. */
 enum souk_live_next souk_live_settle(struct souk_slice *slice, struct souk_live *live, struct souk_message *message,
                                      souk_verdict verdict);
 /* Drops what the turn under way has sent, spawned, linked and opened. */

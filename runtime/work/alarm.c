@@ -3,15 +3,6 @@
  * Called by slice.c and lives.c, on the thread that holds the shard, in whose wheel the alarms stand. */
 #include "work/partition.h"
 
-static void
-arm(struct souk_worker *w, struct souk_shard *shard, struct souk_alarm alarm, uint64_t due_ms, struct souk_alarm **out)
-{
-    struct souk_alarm *a = souk_heap_alloc(w->heap, sizeof *a);
-    *a = alarm;
-    souk_wheel_add(&shard->wheel, &a->timer, due_ms);
-    *out = a;
-}
-
 void
 souk_lives_set_deadlines(struct souk_worker *w)
 {
@@ -23,8 +14,8 @@ souk_lives_set_deadlines(struct souk_worker *w)
         struct souk_open *open = live ? souk_open_find(live, asking->number) : NULL;
         if (!open || (open->class != SOUK_OPEN_ASK && open->class != SOUK_OPEN_GATHER) || open->alarm)
             continue; /* Ended, answered, or taken back and the number used anew. */
-        arm(w, shard, (struct souk_alarm){ .actor = asking->actor, .number = asking->number }, open->due_ms,
-            &open->alarm);
+        struct souk_alarm alarm = { .actor = asking->actor, .number = asking->number };
+        open->alarm = souk_shard_arm(shard, w->heap, alarm, open->due_ms);
     }
     s->asking_count = 0;
 }
@@ -47,7 +38,7 @@ souk_lives_signal_at(struct souk_worker *w, struct souk_shard *shard, struct sou
     m->to = souk_live_ref(live);
     m->tag = signal;
     struct souk_extra *x = souk_live_extra(live, w->heap);
-    arm(w, shard, (struct souk_alarm){ .actor = m->to, .wake = m }, due_ms, &x->pause);
+    x->pause = souk_shard_arm(shard, w->heap, (struct souk_alarm){ .actor = m->to, .wake = m }, due_ms);
 }
 
 void
@@ -67,7 +58,7 @@ souk_lives_wake(struct souk_worker *w, struct souk_message *m)
         return;
     }
     struct souk_alarm alarm = { .wake = m, .actor = m->to, .number = open->number, .period_ms = m->refusal };
-    arm(w, shard, alarm, m->due_ms, &open->alarm);
+    open->alarm = souk_shard_arm(shard, w->heap, alarm, m->due_ms);
     m->refusal = 0;
 }
 

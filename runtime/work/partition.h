@@ -270,6 +270,8 @@ souk_partition_crammed(const struct souk_partition *p)
     return p->memory_max != UINT64_MAX && souk_memory_used(p->memory) > p->memory_max;
 }
 
+/* Sets an alarm in the shard's wheel; whoever rings it or calls it off frees it. The shard's holder. */
+struct souk_alarm *souk_shard_arm(struct souk_shard *shard, souk_heap *heap, struct souk_alarm alarm, uint64_t due_ms);
 /* Adds a message to be delivered at its due time, or the deadline of an event-sourced actor's ask. The shard's
  * holder. */
 void souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake);

@@ -10,24 +10,25 @@ souk_partition_now_ms(const struct souk_partition *p)
 
 /* ---- Alarms. ---- */
 
-static void
-arm(struct souk_shard *shard, souk_heap *heap, struct souk_alarm alarm, uint64_t due_ms)
+struct souk_alarm *
+souk_shard_arm(struct souk_shard *shard, souk_heap *heap, struct souk_alarm alarm, uint64_t due_ms)
 {
     struct souk_alarm *a = souk_heap_alloc(heap, sizeof *a);
     *a = alarm;
     souk_wheel_add(&shard->wheel, &a->timer, due_ms);
+    return a;
 }
 
 void
 souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake)
 {
-    arm(shard, heap, (struct souk_alarm){ .wake = wake, .actor = wake->to }, wake->due_ms);
+    (void)souk_shard_arm(shard, heap, (struct souk_alarm){ .wake = wake, .actor = wake->to }, wake->due_ms);
 }
 
 void
 souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, uint32_t number, uint64_t due_ms)
 {
-    arm(shard, heap, (struct souk_alarm){ .actor = actor, .number = number }, due_ms);
+    (void)souk_shard_arm(shard, heap, (struct souk_alarm){ .actor = actor, .number = number }, due_ms);
 }
 
 void

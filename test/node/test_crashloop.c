@@ -37,6 +37,9 @@ SOUK_PROTOCOL(bomb, 5, BOMB_TABLE);
 #define BOMB_STATE(F, L, M) F(1, u32, lit) F(2, u32, told) F(3, u32, ending)
 SOUK_STATE(bomb, BOMB_STATE);
 
+/* Long enough that it is on disk by then: what a process dies of before it is durable is no message to be counted. */
+enum { FUSE_MS = 500 };
+
 static void
 die(bool null)
 {
@@ -54,7 +57,7 @@ decide_bomb_light(const struct bomb *b, const struct bomb_light *c, souk_turn *t
         souk_call(turn, &fuse_port, souk_self(turn).key, bomb_sparked, SOUK_WITHIN_MS(HOUR), bomb_spark,
                   .how = spark.how);
     } else {
-        souk_wake(turn, 1, bomb_fuse, .how = c->how, .null = c->null);
+        souk_wake(turn, FUSE_MS, bomb_fuse, .how = c->how, .null = c->null);
     }
     souk_emit(turn, bomb_lit, .how = c->how);
     return SOUK_ACCEPT;

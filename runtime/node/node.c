@@ -295,6 +295,10 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         .actors_max = o->actors_max, .volatile_max = o->volatile_max, .memory_max = o->memory_max,
     };
     err = souk_partition_open(&node->partition, &options, why, why_size);
+    if (!err) {
+        err = souk_partition_settle(node->partition);
+        if (err) souk_partition_close(&node->partition);
+    }
     if (err) {
         if (why && why_size && !*why)
             snprintf(why, why_size, "%s: %s", o->directory ? o->directory : "no directory", souk_err_text(err));

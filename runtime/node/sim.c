@@ -38,6 +38,7 @@ start(souk_sim *sim)
         .volatile_max = sim->options.volatile_max, .checkpoint_bytes = UINT64_MAX,
     };
     if (!err) err = souk_partition_open(&sim->partition, &options, why, sizeof why);
+    if (!err) err = souk_partition_settle(sim->partition);
     if (err) souk_panic(__FILE__, __LINE__, *why ? why : souk_err_text(err));
     souk_ports_open(sim->partition->workers[0]);
 }

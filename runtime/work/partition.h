@@ -454,9 +454,15 @@ struct souk_partition_options {
     uint32_t actors_max, volatile_max;
     uint64_t memory_max; /* 0: no limit. */
 };
-/* Makes a partition and brings it to where its journal ends. Not yet any threads. Damage is told in `why`. */
+/* Makes a partition and brings it to where its journal ends. What was outstanding then waits to be handled, and no timer
+ * runs. Not yet any threads. Damage is told in `why`. */
 souk_err souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why,
                              size_t why_size) SOUK_MUST_CHECK;
+/* Handles it: workers, keeper and committer are stepped until none finds anything more; then timers run. The journal's
+ * or the vault's error, if one fails meanwhile. Still no threads. A simulation steps them itself, in an order of its
+ * own, and then says that it has settled. */
+souk_err souk_partition_settle(struct souk_partition *partition) SOUK_MUST_CHECK;
+void souk_partition_settled(struct souk_partition *partition);
 /* Zeroed memory on cache lines of its own, which lives as long as the heap's memory. */
 void *souk_partition_lines(souk_heap *heap, size_t size);
 /* Frees it all; the journal and the vault stay the caller's. No thread may be in it. */

@@ -424,20 +424,22 @@ read_all(struct recovery *r)
 }
 
 /* Whatever was outstanding is handled before timers run, so that a slow restart compensates nothing by itself (R9). */
-static void
-settle(struct souk_partition *p)
+souk_err
+souk_partition_settle(struct souk_partition *p)
 {
-    bool any = !souk_mutant(TIMERS_FIRST);
-    /* It has died of this before: now whatever it dies of next will be on record, and can be counted. node.c ends that
-     * when the process has lived for a while. */
-    bool careful = p->page && souk_page_deaths(p->page) > 1;
-    for (unsigned i = 0; i < p->workers_count; i++) p->workers[i]->careful = careful;
-    while (any && !atomic_load(&p->fault)) {
+    for (bool any = true; any && !atomic_load(&p->fault);) {
         any = false;
         for (unsigned i = 0; i < p->workers_count; i++) any |= souk_worker_step(p->workers[i]);
         any |= souk_keeper_step(p);
         any |= souk_commit_step(p);
     }
+    souk_partition_settled(p);
+    return (souk_err)atomic_load(&p->fault);
+}
+
+void
+souk_partition_settled(struct souk_partition *p)
+{
     atomic_store(&p->timers_run, true);
 }
 
@@ -544,11 +546,13 @@ souk_partition_open(struct souk_partition **out, const struct souk_partition_opt
     souk_heap_free(heap, r.calls, r.calls_room * sizeof *r.calls);
     souk_heap_free(heap, r.entries, r.entries_room * sizeof *r.entries);
     souk_heap_free(heap, r.asking, r.asking_room * sizeof *r.asking);
-    settle(p);
-    err = (souk_err)atomic_load(&p->fault);
-    if (err) souk_partition_close(&p);
+    /* It has died of this before: now whatever it dies of next will be on record, and can be counted. node.c ends that
+     * when the process has lived for a while. */
+    bool careful = p->page && souk_page_deaths(p->page) > 1;
+    for (unsigned i = 0; i < p->workers_count; i++) p->workers[i]->careful = careful;
+    if (souk_mutant(TIMERS_FIRST)) souk_partition_settled(p);
     *out = p;
-    return err;
+    return SOUK_OK;
 }
 
 void

@@ -81,7 +81,8 @@ set_up(void **state)
                                               .vault = f.vault, .workers = 2 };
     noted_count = 0;
     *state = &f;
-    return (int)souk_partition_open(&partition, &options, NULL, 0);
+    souk_err err = souk_partition_open(&partition, &options, NULL, 0);
+    return (int)(err ? err : souk_partition_settle(partition));
 }
 
 static int

@@ -5,6 +5,7 @@
 #include "gateway/httpconn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -189,6 +190,24 @@ souk_http_hang_up(souk_http_exchange *exchange)
     }
     souk_assert(!connection->pumping);
     souk_httpconn_close(connection);
+}
+
+int
+souk_http_take(souk_http_exchange *exchange)
+{
+    struct room *room = room_of(exchange);
+    struct connection *connection = room->connection;
+    if (connection == NULL || room->out_at < room->out_length)
+        return -1;
+    /* Ours is closed when nothing is left to be sent, which leaves the other's open. */
+    int fd = fcntl(connection->watch.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    exchange_end(room);
+    close_after(connection, false);
+    if (!connection->pumping)
+        souk_httpconn_pump(connection);
+    return fd;
 }
 
 /* ---- streams ---- */

@@ -4,7 +4,7 @@
  *
  * Invariant: `kept` holds consecutive groups, the last of which ends at `end`; each event beyond a feed's `live` has
  * been counted in its `behind` once, when its group was kept. */
-#include "work/partition.h"
+#include "work/walk.h"
 
 #include <stdlib.h>
 
@@ -58,10 +58,15 @@ note_event(struct souk_topics *t, struct souk_kept *k, struct happening event)
     k->events[k->count++] = event;
 }
 
+/* What is being listed, and whose memory it takes. */
+struct listing { struct souk_topics *t; struct souk_kept *k; };
+
 /* Lists the events of a batch. */
 static souk_err
-index_batch(struct souk_topics *t, struct souk_kept *k, struct souk_batch_reader *batch)
+index_batch(void *arg, struct souk_batch_reader *batch, size_t length SOUK_UNUSED)
 {
+    struct souk_topics *t = ((struct listing *)arg)->t;
+    struct souk_kept *k = ((struct listing *)arg)->k;
     enum { FEW = 64 };
     souk_ref few[FEW], *actors = few, whose = { 0, { 0, 0 } };
     uint32_t known = 0, room = FEW, ordinal = 0;
@@ -105,22 +110,12 @@ static struct souk_kept *
 kept_open(struct souk_topics *t, struct souk_message *group)
 {
     struct souk_kept *k = souk_heap_zalloc(t->heap, sizeof *k);
-    struct souk_link link;
-    uint32_t count = 0;
+    struct souk_walk walk = { .unchained = true, .batch = index_batch, .arg = &(struct listing){ t, k } };
     k->group = group;
     k->first = group->dep;
-    k->last = k->first - 1;
-    bool sound = souk_group_open((struct souk_bytes){ group->body, group->length }, &count, &link);
-    const uint8_t *at = group->body + SOUK_GROUP_HEADER;
-    for (; sound && count; count--) {
-        struct souk_batch_reader batch;
-        size_t length = 0, left = (size_t)(group->body + group->length - at);
-        sound = !souk_batch_open(&batch, (struct souk_bytes){ at, left }, NULL, &length) &&
-                batch.position == k->last + 1 && !index_batch(t, k, &batch);
-        k->last++;
-        at += length;
-    }
-    if (sound) return k;
+    souk_err err = souk_walk_group(&walk, k->first, (struct souk_bytes){ group->body, group->length });
+    k->last = walk.next - 1;
+    if (!err) return k;
     kept_free(t, k);
     return NULL;
 }

@@ -18,6 +18,8 @@ static souk_loop *loop;
 static souk_http *http;
 static souk_http_exchange *asked;
 static unsigned gone_count;
+static bool takes;
+static int took;
 static char heard[8 << 20];
 static size_t heard_length;
 
@@ -34,6 +36,7 @@ handler(void *arg, souk_http_exchange *exchange)
     (void)arg;
     exchange->on_gone = on_gone;
     asked = exchange;
+    if (takes) took = souk_http_take(exchange);
 }
 
 static int
@@ -153,10 +156,46 @@ who_leaves_is_noticed(void **state)
     assert_int_equal(souk_http_connections(http), 0);
 }
 
+/* Taken inside the handler and outside of it. */
+static void
+its_socket_can_be_taken(void **state)
+{
+    (void)state;
+    for (int inside = 0; inside < 2; inside++) {
+        takes = inside;
+        int fd = client();
+        int taken = inside ? took : souk_http_take(asked);
+        assert_true(taken >= 0);
+        assert_int_equal(souk_http_in_flight(http), 0);
+        turn();
+        assert_int_equal(souk_http_connections(http), 0);
+        assert_false(hear(fd));
+        assert_int_equal(heard_length, 0);
+        assert_int_equal(send(taken, "mine", 4, MSG_NOSIGNAL), 4);
+        assert_false(hear(fd));
+        assert_string_equal(heard, "mine");
+        close(taken);
+        assert_true(hear(fd));
+        close(fd);
+    }
+    takes = false;
+    int fd = client();
+    close(fd);
+    for (unsigned i = 0; i < 100 && !asked->gone; i++) {
+        assert_true(souk_http_stream_begin(asked, SOUK_TEXT("text/x")));
+        turn();
+        assert_true(souk_http_stream_write(asked, SOUK_TEXT("six")));
+    }
+    assert_int_equal(souk_http_take(asked), -1);
+    souk_http_hang_up(asked);
+    assert_int_equal(souk_http_in_flight(http), 0);
+}
+
 int
 main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = { T(it_goes_on_until_it_is_hung_up), T(who_leaves_is_noticed) };
+    const struct CMUnitTest tests[] = { T(it_goes_on_until_it_is_hung_up), T(who_leaves_is_noticed),
+                                       T(its_socket_can_be_taken) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

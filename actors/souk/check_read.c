@@ -6,6 +6,7 @@
  * is consumed by no other; each ask that is on record is opened once and closed once. */
 #include "check_model.h"
 
+#include "work/checkpoint.h"
 #include "work/partition.h"
 
 #include "account.h"
@@ -338,9 +339,10 @@ snapshot_in_reach(void *arg, struct souk_bytes name, struct souk_bytes value)
 {
     struct check *c = arg;
     struct souk_snapshot_head head;
+    uint64_t number;
     uint32_t kind;
     souk_key key;
-    if (!souk_snapshot_parse_name(name, &kind, &key) || !souk_snapshot_peek(value, &head)) {
+    if (!souk_snapshot_parse_name(name, &number, &kind, &key) || !souk_snapshot_peek(value, &head)) {
         snprintf(c->report->why, sizeof c->report->why, "the vault holds a snapshot that cannot be read");
         return SOUK_ERR_CORRUPT;
     }
@@ -348,20 +350,17 @@ snapshot_in_reach(void *arg, struct souk_bytes name, struct souk_bytes value)
 }
 
 static souk_err
-read_marker(struct check *c, souk_vault *vault)
+read_marker(struct check *c, souk_vault *vault, bool *old)
 {
-    struct souk_marker marker;
+    struct souk_marker marker = { 0 };
     void *value = NULL;
     size_t length = 0;
     souk_err err = vault->ops->get(vault, (struct souk_bytes){ "m", 1 }, &value, &length);
     if (err == SOUK_ERR_MISSING) return SOUK_OK;
-    if (!err && !souk_marker_read((struct souk_bytes){ value, length }, &marker)) {
-        snprintf(c->report->why, sizeof c->report->why, "the checkpoint's marker cannot be read");
-        err = SOUK_ERR_CORRUPT;
-    } else if (!err) {
-        c->marker_position = marker.position;
-        c->marker_link = marker.link;
-    }
+    if (!err) err = souk_marker_read((struct souk_bytes){ value, length }, &marker, old);
+    if (err) snprintf(c->report->why, sizeof c->report->why, "the checkpoint's marker cannot be read");
+    c->marker_position = marker.position;
+    c->marker_link = marker.link;
     free(value);
     return err;
 }
@@ -373,11 +372,12 @@ read_all(struct check *c, souk_journal *journal)
 {
     uint64_t first, last;
     souk_vault *vault = c->inputs->vault;
-    souk_err err = vault ? read_marker(c, vault) : SOUK_OK;
+    bool old = false; /* An earlier version's checkpoints are not used. */
+    souk_err err = vault ? read_marker(c, vault, &old) : SOUK_OK;
     if (!err) err = journal->ops->bounds(journal, &first, &last);
     if (!err && first) err = journal->ops->read(journal, 1, take_group, c);
     if (!err && c->marker_position && !c->marker_seen) err = damaged(c, "it ends before the checkpoint", c->next - 1);
-    if (!err && vault) err = vault->ops->each(vault, (struct souk_bytes){ "s", 1 }, snapshot_in_reach, c);
+    if (!err && vault && !old) err = vault->ops->each(vault, (struct souk_bytes){ "s", 1 }, snapshot_in_reach, c);
     if (err && !c->report->why[0])
         snprintf(c->report->why, sizeof c->report->why, "%s", journal->why[0]          ? journal->why
                                                               : vault && vault->why[0] ? vault->why

@@ -18,6 +18,7 @@ enum {
     SOUK_GROUP_BYTES = 4 << 20,   /* A group commit takes no further batch after so much. */
     SOUK_CHUNK_BYTES = 1 << 20,   /* The same for one put of a checkpoint, */
     SOUK_CHUNK_ENTRIES = 4096,    /* and how many snapshots it has at most. */
+    SOUK_UNWRITTEN_MAX = 32 << 20, /* With so much cut and not yet written, no shard is cut for a checkpoint. */
     /* How much is done at a time. */
     SOUK_SLICE_TURNS = 512,       /* A slice takes nothing new after so many turns ... */
     SOUK_SLICE_BYTES = 256 << 10, /* ... or so much of journal, */

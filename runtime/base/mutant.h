@@ -16,7 +16,7 @@
     M(FORGET_ATTEMPTS, "R5", "it is not on record how often a message has been tried")           \
     M(OVERTAKE, "R5", "an actor takes others while a message waits for its next attempt")        \
     M(SNAPSHOT_EARLY, "R6", "a snapshot is written before what it shows is durable")             \
-    M(MARKER_LOW, "R7", "a checkpoint forgets what is outstanding")                              \
+    M(FORGET_TABLES, "R7", "a checkpoint forgets what is outstanding")                            \
     M(TIMERS_FIRST, "R9", "timers run before recovery has delivered what was outstanding")       \
     M(KEY_ANEW, "R12", "a payment's call gets a new key each time")
 

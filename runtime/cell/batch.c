@@ -90,12 +90,11 @@ has_due(unsigned class)
     return class == SOUK_WAKE || class == SOUK_CALL;
 }
 
-void
-souk_batch_send(struct souk_batch *b, souk_heap *heap, const struct souk_message *m)
+/* What a message is, without its id. */
+static uint8_t *
+put_message(uint8_t *p, const struct souk_message *m)
 {
     souk_assert(m->class != SOUK_REQUEST && m->class != SOUK_ANSWER && m->class != SOUK_LOADED);
-    uint8_t *p = room_for(b, heap, 128 + m->length);
-    *p++ = SOUK_STEP_SEND;
     *p++ = m->class;
     p = put_key(put_number(p, m->to.kind), m->to.key);
     p = put_number(put_number(p, m->tag), m->time_ms);
@@ -104,7 +103,25 @@ souk_batch_send(struct souk_batch *b, souk_heap *heap, const struct souk_message
     if (m->class == SOUK_OUTCOME) p = put_number(put_number(put_number(p, m->asker.number), m->ending), m->refusal);
     p = put_number(p, m->length);
     if (m->length) memcpy(p, m->body, m->length);
-    advance(b, p + m->length);
+    return p + m->length;
+}
+
+void
+souk_batch_send(struct souk_batch *b, souk_heap *heap, const struct souk_message *m)
+{
+    uint8_t *p = room_for(b, heap, 128 + m->length);
+    *p++ = SOUK_STEP_SEND;
+    advance(b, put_message(p, m));
+}
+
+void
+souk_batch_outstanding(struct souk_batch *b, souk_heap *heap, const struct souk_message *m)
+{
+    uint8_t *p = room_for(b, heap, 160 + m->length);
+    b->version = 3;
+    *p++ = SOUK_STEP_OUTSTANDING;
+    p = put_number(put_number(put_number(p, m->id.position), m->id.ordinal), m->attempts);
+    advance(b, put_message(p, m));
 }
 
 void
@@ -128,7 +145,7 @@ void
 souk_batch_attempt(struct souk_batch *b, souk_heap *heap, struct souk_id message, uint32_t number)
 {
     uint8_t *p = room_for(b, heap, 32);
-    b->version = 2;
+    b->version = b->version > 2 ? b->version : 2;
     *p++ = SOUK_STEP_ATTEMPT;
     advance(b, put_number(put_number(put_number(p, message.position), message.ordinal), number));
 }
@@ -244,7 +261,7 @@ get_body(struct souk_batch_reader *r, struct souk_bytes *body)
 }
 
 static bool
-get_send(struct souk_batch_reader *r, struct souk_step *step)
+get_message(struct souk_batch_reader *r, struct souk_step *step)
 {
     struct souk_message *m = &step->send;
     uint32_t ending = 0;
@@ -260,11 +277,23 @@ get_send(struct souk_batch_reader *r, struct souk_step *step)
         ok = get_small(r, &m->asker.number) && get_small(r, &ending) && get_small(r, &m->refusal);
     ok = ok && ending <= SOUK_DEAD;
     m->ending = (uint8_t)ending;
-    m->id = (struct souk_id){ r->position, r->sends++ };
     m->dep = r->position;
     ok = ok && get_body(r, &step->body);
     m->length = ok ? (uint32_t)step->body.length : 0;
     return ok;
+}
+
+static bool
+get_outstanding(struct souk_batch_reader *r, struct souk_step *step)
+{
+    struct souk_id id;
+    uint32_t attempts;
+    bool ok = get_number(r, &id.position) && get_small(r, &id.ordinal) && get_small(r, &attempts) &&
+              attempts <= SOUK_ATTEMPTS && get_message(r, step);
+    if (!ok) return false;
+    step->send.id = id;
+    step->send.attempts = attempts & SOUK_ATTEMPTS;
+    return id.position > 0 && id.position <= r->position;
 }
 
 souk_err
@@ -288,7 +317,8 @@ souk_batch_next(struct souk_batch_reader *r, struct souk_step *step)
         ok = get_small(r, &step->tag) && get_body(r, &step->body);
         break;
     case SOUK_STEP_SEND:
-        ok = get_send(r, step);
+        ok = get_message(r, step);
+        step->send.id = (struct souk_id){ r->position, r->sends++ };
         break;
     case SOUK_STEP_OPENED:
         ok = get_small(r, &step->actor) && get_small(r, &step->number) && get_small(r, &step->tag) &&
@@ -303,6 +333,9 @@ souk_batch_next(struct souk_batch_reader *r, struct souk_step *step)
         break;
     case SOUK_STEP_DEAD:
         ok = get_small(r, &step->number);
+        break;
+    case SOUK_STEP_OUTSTANDING:
+        ok = get_outstanding(r, step);
         break;
     case SOUK_STEP_END:
     default:

@@ -5,7 +5,7 @@
  *
  *     0  link      16  chain hash of the previous batch's link and all bytes of this one from `length` on
  *     16 length     4  of the whole batch
- *     20 version    2  1, or SOUK_BATCH_VERSION when it has a step that version 1 lacks
+ *     20 version    2  1; 2 when it has an ATTEMPT or a DEAD; 3 when it has an OUTSTANDING
  *     22 worker     2
  *     24 position   8
  *     32 time_ms    8  turn time at the start
@@ -17,6 +17,7 @@
  * batch). OPENED is an ask that was still without outcome at the end; CLOSED is the end of one that an earlier batch
  * OPENED. ATTEMPT says that a turn which took a message has failed, and for which time, and that the message is still
  * outstanding; DEAD, that the message of the TURN before it has failed once too often, or had nobody who could take it.
+ * OUTSTANDING stands in a checkpoint's tables only: a SEND of an earlier batch, with its id and how often it was tried.
  * docs/journal.md has the same for whoever writes another reader. */
 #ifndef SOUK_CELL_BATCH_H
 #define SOUK_CELL_BATCH_H
@@ -24,10 +25,11 @@
 #include "base/hash.h"
 #include "mail/message.h"
 
-enum { SOUK_BATCH_VERSION = 2, SOUK_BATCH_HEADER = 40, SOUK_BATCH_MAX = 64 << 20 };
+enum { SOUK_BATCH_VERSION = 3, SOUK_BATCH_HEADER = 40, SOUK_BATCH_MAX = 64 << 20 };
 
 enum souk_step_class { SOUK_STEP_END, SOUK_STEP_ACTOR, SOUK_STEP_TURN, SOUK_STEP_EVENT, SOUK_STEP_SEND,
-                       SOUK_STEP_OPENED, SOUK_STEP_CLOSED, SOUK_STEP_ATTEMPT, SOUK_STEP_DEAD };
+                       SOUK_STEP_OPENED, SOUK_STEP_CLOSED, SOUK_STEP_ATTEMPT, SOUK_STEP_DEAD,
+                       SOUK_STEP_OUTSTANDING };
 
 /* ---- Writing. ---- */
 
@@ -49,6 +51,8 @@ void souk_batch_closed(struct souk_batch *batch, souk_heap *heap, uint32_t actor
 void souk_batch_attempt(struct souk_batch *batch, souk_heap *heap, struct souk_id message, uint32_t number);
 /* The message of the turn before has been given up after so many attempts. */
 void souk_batch_dead(struct souk_batch *batch, souk_heap *heap, uint32_t attempts);
+/* A message that an earlier batch sent, whose id it has. */
+void souk_batch_outstanding(struct souk_batch *batch, souk_heap *heap, const struct souk_message *message);
 /* Fills the header but for its link. */
 void souk_batch_seal(struct souk_batch *batch, uint16_t worker, uint64_t position, uint64_t time_ms);
 /* Fills the link, and returns it. */
@@ -65,10 +69,10 @@ struct souk_step {
     struct souk_id cause;     /* TURN: position 0 when it is none of an earlier batch. ATTEMPT: the message. */
     uint64_t time_ms;         /* TURN */
     uint32_t tag;             /* EVENT; OPENED: the reply's row. */
-    struct souk_bytes body;   /* EVENT, SEND */
+    struct souk_bytes body;   /* EVENT, SEND, OUTSTANDING */
     uint32_t number;          /* OPENED, CLOSED: of the ask. ATTEMPT, DEAD: how many attempts there were. */
     uint64_t due_ms;          /* OPENED */
-    struct souk_message send; /* SEND: all of the envelope but `next`; its id is set. */
+    struct souk_message send; /* SEND, OUTSTANDING: all of the envelope but `next`; its id is set. */
 };
 
 struct souk_batch_reader {

@@ -31,6 +31,7 @@ struct souk_cell {
     uint32_t asks_count, asks_room;
     struct souk_fifo waiting; /* Messages until it is loaded; then queries until it has changed. */
     uint64_t used_ms;  /* Turn time of its last message: whoever is idle may be put to sleep. */
+    struct souk_cell *noted_next, **noted_link; /* In the list of those that the next checkpoint looks at. */
     uint32_t cut;      /* The checkpoint that took its snapshot last. */
     bool dirty;        /* Differs from its snapshot. */
     bool loading;      /* Its snapshot is on the way; messages wait. */
@@ -78,10 +79,11 @@ void souk_cell_ask_remove(struct souk_cell *cell, struct souk_open_ask *ask);
 
 /* ---- Snapshots: what the vault keeps of an actor (R6). ---- */
 
-enum { SOUK_SNAPSHOT_NAME = 21 };
-/* The name under which the vault has it: 's', the kind, the key. */
-void souk_snapshot_name(uint8_t name[SOUK_SNAPSHOT_NAME], uint32_t kind, souk_key key);
-bool souk_snapshot_parse_name(struct souk_bytes name, uint32_t *kind, souk_key *key);
+enum { SOUK_SNAPSHOT_NAME = 29 };
+/* The name under which the vault has it: 's', a number, the kind, the key. Numbers ascend, so that the vault is written
+ * in the order of its keys, and a store such as LevelDB has nothing to merge. */
+void souk_snapshot_name(uint8_t name[SOUK_SNAPSHOT_NAME], uint64_t number, uint32_t kind, souk_key key);
+bool souk_snapshot_parse_name(struct souk_bytes name, uint64_t *number, uint32_t *kind, souk_key *key);
 /* How long a snapshot will be, and the snapshot, into exactly that many bytes. */
 size_t souk_snapshot_size(const struct souk_cell *cell);
 void souk_snapshot_write(const struct souk_cell *cell, uint8_t *snapshot, size_t length);

@@ -114,12 +114,14 @@ serve(struct worker_thread *t)
     struct souk_partition *p = w->partition;
     unsigned looks = 0;
     while (!atomic_load_explicit(&t->node->stop, memory_order_relaxed)) {
+        bool waits = souk_commit_wanted(p); /* Since before this round. */
         bool did = souk_worker_step(w);
         if (souk_memory_wants(p->memory)) souk_bed_call(&p->keeper_bed);
         tick(t);
         if (souk_loop_poll(w->loop, 0) || did) {
-            /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. */
-            if (souk_commit_wanted(p)) souk_bed_call(&p->journal_bed);
+            /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. What only this round
+             * has made waits for the next: if that finds nothing to do, it is committed here. */
+            if (waits && souk_commit_wanted(p)) souk_bed_call(&p->journal_bed);
             looks = 0;
             continue;
         }

@@ -81,6 +81,7 @@ settle(struct souk_worker *w, uint64_t position)
     for (uint32_t i = 0; i < s->cells_count; i++) {
         s->cells[i]->position = position;
         s->cells[i]->dirty = true;
+        souk_shard_note(souk_shard_of(w->partition, s->cells[i]->key), s->cells[i]);
         souk_cell_asks_trim(s->cells[i], w->heap);
     }
     if (s->dep > w->exits_dep) w->exits_dep = s->dep;

@@ -59,6 +59,40 @@ tell_workers(struct souk_partition *p)
         if (atomic_load(&p->workers[i]->has_exits)) souk_worker_wake(p->workers[i]);
 }
 
+/* The journal's end as others see it: `turn` is odd while it is being written (a sequence lock, with one
+ * writer: the baton's holder). All sequentially consistent. */
+static void
+tell_end(struct souk_partition *p, uint64_t position, struct souk_link link)
+{
+    struct souk_journal_end *e = &p->end;
+    uint64_t turn = atomic_load(&e->turn);
+    atomic_store(&e->turn, turn + 1);
+    atomic_store(&e->position, position);
+    atomic_store(&e->high, link.high);
+    atomic_store(&e->low, link.low);
+    atomic_store(&e->turn, turn + 2);
+}
+
+uint64_t
+souk_commit_end(struct souk_partition *p, struct souk_link *link)
+{
+    struct souk_journal_end *e = &p->end;
+    for (;;) {
+        uint64_t turn = atomic_load(&e->turn), position = atomic_load(&e->position);
+        *link = (struct souk_link){ atomic_load(&e->high), atomic_load(&e->low) };
+        if (turn % 2 == 0 && atomic_load(&e->turn) == turn) return position;
+    }
+}
+
+void
+souk_commit_begin(struct souk_partition *p, uint64_t position, struct souk_link link)
+{
+    atomic_store(&p->position, position);
+    atomic_store(&p->durable, position);
+    p->link = link;
+    tell_end(p, position, link);
+}
+
 bool
 souk_commit_step(struct souk_partition *p)
 {
@@ -93,6 +127,7 @@ souk_commit_step(struct souk_partition *p)
         souk_bed_call(&p->keeper_bed);
     if (atomic_load_explicit(&p->topics.active, memory_order_relaxed)) /* Looked at again below. */
         souk_topics_offer(p, first, parts, count + 1);
+    tell_end(p, first + count - 1, link);
     atomic_store(&p->durable, first + count - 1); /* release: the ring's places may be filled again */
     atomic_store(&p->baton, false);
     tell_workers(p);

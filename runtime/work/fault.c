@@ -68,6 +68,7 @@ park(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell, st
 {
     cell->parked = true;
     souk_fifo_push(&cell->waiting, m); /* Before it stand only queries, which overtake nobody. */
+    souk_shard_note(shard, cell);
     struct souk_message *retry = souk_message_new(w->heap, SOUK_RETRY, 0);
     retry->to = (souk_ref){ cell->kind->number, cell->key };
     retry->due_ms = w->slice.now_ms + ((uint64_t)RETRY_MS << (m->attempts - 1));
@@ -156,6 +157,7 @@ souk_fault_rebuild(struct souk_worker *w)
         struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
         const struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
         m->dep = cell->position;
+        (void)souk_shard_filed(shard, m->to.kind, m->to.key, &m->due_ms);
         m->ending = SOUK_LATE; /* As of an actor that has no snapshot. */
         if (cell->position) souk_keeper_rebuild(w, m);
         else souk_worker_deliver(w, m);

@@ -34,15 +34,15 @@
 
 enum { SOUK_GROUP_HEADER = 24 };
 
-/* A port call that is under way: its body is in the journal from `position` on. */
-struct souk_outstanding_call { souk_asker asker; uint64_t position; };
+/* A port call that is under way, until its ask is closed. */
+struct souk_outstanding_call { souk_asker asker; struct souk_message *call; };
 
 /* Volatile actors that have something to do: those that are asked or answered go before those that are only told. */
 enum souk_ready_list { SOUK_READY_AWAITED, SOUK_READY_TOLD, SOUK_READY_LISTS };
 
-/* Who has a snapshot: all that is left in memory of an actor that sleeps. See asleep.c. */
-struct souk_sleeper { souk_key key; uint64_t kind_position; };
-struct souk_asleep { struct souk_sleeper *slot; uint32_t count, slots; };
+/* Who has a snapshot: all that is left in memory of an actor that sleeps. See filed.c. */
+struct souk_filing { souk_key key; uint64_t kind_position, name; };
+struct souk_filed { struct souk_filing *slot; uint32_t count, slots; };
 
 enum souk_shard_state { SOUK_SHARD_IDLE, SOUK_SHARD_QUEUED, SOUK_SHARD_HELD };
 
@@ -64,7 +64,8 @@ struct souk_shard {
     struct souk_lives paused;   /* Those that wait for their next life; */
     _Atomic bool has_paused;    /* whether there are any: any thread may look. */
     struct souk_fifo probes;    /* Until it is let go of. */
-    struct souk_asleep asleep;  /* Actors with a snapshot that are not live. */
+    struct souk_filed filed;    /* Actors with a snapshot. */
+    struct souk_cell *noted;    /* Those that a checkpoint must look at: changed, or with messages that wait. */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
     uint64_t dep;               /* The highest position that its state depends on. */
@@ -176,13 +177,21 @@ struct souk_checkpoint {
     _Atomic uint32_t epoch;     /* Grows with each; workers note that they have seen it between two slices. */
     _Atomic bool cutting;       /* Shards are to be cut. */
     _Atomic uint32_t left;      /* Shards not yet cut. */
-    _Atomic uint64_t low;       /* The lowest position that recovery must read again for what is outstanding. */
+    _Atomic uint64_t low;       /* The lowest position that recovery must read again for actors that are set apart. */
     _Atomic uint32_t done;      /* The last whose marker is durable. */
-    uint64_t position;          /* All that is at or below it is in the snapshots. The keeper's. */
-    struct souk_link link;      /* The journal's at that position. */
+    _Atomic uint64_t position;  /* All that is at or below it is in the snapshots and the tables. */
+    _Atomic uint64_t names;     /* The last name that a snapshot was given. */
+    _Atomic uint64_t bytes;     /* Of snapshots that are cut and not yet written. */
     _Atomic uint64_t began_bytes; /* How much journal there was when it began. */
+    /* The keeper's. */
+    struct souk_link link;      /* The journal's at that position. */
+    uint64_t number, chunk, rows, sum; /* As in the next marker: see checkpoint.h. */
+    uint32_t tables;
     unsigned phase;
 };
+
+/* The last durable position and the journal's link there, for who has not the baton; see commit.c. */
+struct souk_journal_end { _Atomic uint64_t turn, position, high, low; };
 
 struct souk_partition {
     const struct souk_node *node; /* Whose it is; NULL in a simulation. */
@@ -214,6 +223,7 @@ struct souk_partition {
     _Alignas(64) _Atomic uint64_t published; /* How often a slice has sent to shards that others held. */
     _Alignas(64) _Atomic bool baton;         /* Whoever has it commits. */
     struct souk_link link;                   /* Under the baton: the link at `durable`. */
+    struct souk_journal_end end;             /* Written under the baton, read by any. */
     struct souk_histogram *commit_ns;        /* Under the baton. */
     _Atomic uint64_t groups, group_bytes, commits_inline;
     _Atomic uint32_t fault;                  /* A souk_err: the journal has failed, nothing more leaves. */
@@ -277,13 +287,35 @@ struct souk_alarm *souk_shard_arm(struct souk_shard *shard, souk_heap *heap, str
 void souk_shard_wake(struct souk_shard *shard, souk_heap *heap, struct souk_message *wake);
 void souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, uint32_t number, uint64_t due_ms);
 
-/* Remembers a port call that is under way. The caller's shard's holder. */
+/* Remembers a port call that is under way, in a copy. The caller's shard's holder. */
 void souk_shard_call(struct souk_shard *shard, souk_heap *heap, const struct souk_message *call);
+/* Forgets port calls whose asks have been closed. */
+void souk_shard_calls_trim(struct souk_shard *shard, souk_heap *heap);
 
-/* Remembers that an actor has a snapshot, and of which position; and that position, 0 when it has none. The shard's
- * holder. */
-void souk_shard_sleep(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position);
-uint64_t souk_shard_asleep(const struct souk_shard *shard, uint32_t kind, souk_key key);
+/* Remembers that an actor has a snapshot, of which position, and under which name; returns the name of the one that it
+ * had before, or 0. The shard's holder. */
+uint64_t souk_shard_file(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position, uint64_t name);
+/* The position and the name of an actor's snapshot; 0 when it has none. The shard's holder. */
+uint64_t souk_shard_filed(const struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t *name);
+/* A checkpoint must look at the actor: it has changed, or messages wait for it. The shard's holder. */
+static inline void
+souk_shard_note(struct souk_shard *shard, struct souk_cell *cell)
+{
+    if (cell->noted_link) return;
+    cell->noted_link = &shard->noted;
+    cell->noted_next = shard->noted;
+    if (cell->noted_next) cell->noted_next->noted_link = &cell->noted_next;
+    shard->noted = cell;
+}
+/* It need not. */
+static inline void
+souk_shard_pass_over(struct souk_cell *cell)
+{
+    if (!cell->noted_link) return;
+    *cell->noted_link = cell->noted_next;
+    if (cell->noted_next) cell->noted_next->noted_link = cell->noted_link;
+    cell->noted_link = NULL;
+}
 
 /* How many turns a worker ever began. Any thread. */
 uint64_t souk_worker_turns(const struct souk_worker *worker);
@@ -359,6 +391,10 @@ void souk_lives_disarm(void *worker, struct souk_alarm *alarm);
 
 /* Writes what is in the ring, once, if nobody else does; true when it should be called again. */
 bool souk_commit_step(struct souk_partition *partition);
+/* The last durable position and the journal's link there. */
+uint64_t souk_commit_end(struct souk_partition *partition, struct souk_link *link);
+/* Says where the journal ends. Recovery, before anything runs. */
+void souk_commit_begin(struct souk_partition *partition, uint64_t position, struct souk_link link);
 /* True when batches wait and nobody commits. */
 bool souk_commit_wanted(const struct souk_partition *partition);
 /* The header of a group of batches, as the journal stores it: magic, count, the link before it. */
@@ -400,21 +436,17 @@ souk_tally_up(struct souk_worker *w, enum souk_worker_count which, uint64_t amou
 
 /* One round of the keeper: snapshots that are asked for, the checkpoint. True when it did anything. */
 bool souk_keeper_step(struct souk_partition *partition);
-/* Asks for the snapshot of an actor. The shard's holder. */
-void souk_keeper_load(struct souk_worker *worker, struct souk_cell *cell);
+/* Asks for the snapshot of an actor, by its name. The shard's holder. */
+void souk_keeper_load(struct souk_worker *worker, struct souk_cell *cell, uint64_t name);
 /* Asks for the state of an actor as it was at wanted->dep, which becomes durable. Takes the message. */
 void souk_keeper_rebuild(struct souk_worker *worker, struct souk_message *wanted);
+
+/* ---- cut.c: the shard's holder. ---- */
+
 /* Takes the snapshots of a held shard for the checkpoint under way; puts idle actors to sleep when there are too
  * many. */
 void souk_shard_cut(struct souk_worker *worker, struct souk_shard *shard);
 void souk_shard_trim(struct souk_worker *worker, struct souk_shard *shard);
-
-/* The marker of a checkpoint: all up to `position` is in the snapshots; recovery reads from `low` on. */
-struct souk_marker { uint64_t position, low; struct souk_link link; };
-enum { SOUK_MARKER_BYTES = 1 + 8 + 8 + 16 + 8 };
-void souk_marker_write(uint8_t out[SOUK_MARKER_BYTES], const struct souk_marker *marker);
-/* False when it is damaged or of another version. */
-bool souk_marker_read(struct souk_bytes bytes, struct souk_marker *marker);
 
 /* A journal or vault has failed: nothing more leaves. Any thread. */
 void souk_partition_fail(struct souk_partition *partition, souk_err err);

@@ -27,7 +27,8 @@ take_ask(struct souk_past *past, const struct souk_step *step)
     if (step->number > cell->asked) cell->asked = step->number;
     if (step->class == SOUK_STEP_CLOSED && ask) souk_cell_ask_remove(cell, ask);
     if (step->class == SOUK_STEP_OPENED && !ask)
-        souk_cell_ask_add(cell, past->arena.heap, (struct souk_open_ask){ step->number, step->tag, step->due_ms, true });
+        souk_cell_ask_add(cell, past->arena.heap,
+                          (struct souk_open_ask){ step->number, step->tag, step->due_ms, true });
 }
 
 souk_err

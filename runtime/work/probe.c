@@ -140,8 +140,9 @@ tell_actor(struct souk_worker *w, struct souk_shard *shard, struct souk_message 
         if (!cell->loading && !cell->broken) state = cell->state;
     }
     if (!kind->policy && (!cell || cell->loading)) {
-        a.asleep = souk_shard_asleep(shard, to.kind, to.key) != 0;
-        a.position = souk_shard_asleep(shard, to.kind, to.key);
+        uint64_t name;
+        a.position = souk_shard_filed(shard, to.kind, to.key, &name);
+        a.asleep = name != 0;
     }
     if (state) a.state_size = souk_state_size(kind, state);
     a.state.length = a.state_size <= SOUK_LOOK_STATE_MAX ? a.state_size : 0;

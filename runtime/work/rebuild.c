@@ -5,6 +5,7 @@
  * The actor is parked meanwhile, so its state at `dep`, the last batch that has something of it, is what it must get
  * back. What a checkpoint's marker vouches for is in the actor's snapshot, if it has one; so the journal is read from
  * after the later of the two. */
+#include "work/checkpoint.h"
 #include "work/fault.h"
 #include "work/past.h"
 #include "work/walk.h"
@@ -14,6 +15,7 @@
 struct rebuild {
     struct souk_partition *p;
     struct souk_past past;
+    uint64_t name;        /* Its snapshot's; 0: it has none. */
     uint64_t from, until; /* The positions that are still to be read. */
 };
 
@@ -33,18 +35,21 @@ read_snapshot(struct rebuild *r)
     struct souk_cell *cell = r->past.cell;
     uint8_t name[SOUK_SNAPSHOT_NAME];
     struct souk_marker marker = { 0 };
+    bool old;
     void *value;
     size_t length;
     souk_err err = read_vault(r, (struct souk_bytes){ "m", 1 }, &value, &length);
-    if (!err && value && !souk_marker_read((struct souk_bytes){ value, length }, &marker)) err = SOUK_ERR_CORRUPT;
+    if (!err && value) err = souk_marker_read((struct souk_bytes){ value, length }, &marker, &old);
     free(value);
     if (err) return err;
-    souk_snapshot_name(name, cell->kind->number, cell->key);
+    r->from = 1 + marker.position;
+    if (!r->name) return SOUK_OK; /* It has none: then all of it is after the marker. */
+    souk_snapshot_name(name, r->name, cell->kind->number, cell->key);
     err = read_vault(r, (struct souk_bytes){ name, sizeof name }, &value, &length);
-    if (!err && value && !souk_snapshot_read(cell, (struct souk_bytes){ value, length }, r->past.arena.heap))
+    if (!err && (!value || !souk_snapshot_read(cell, (struct souk_bytes){ value, length }, r->past.arena.heap)))
         err = SOUK_ERR_CORRUPT;
     free(value);
-    r->from = 1 + (marker.position > cell->snapshot ? marker.position : cell->snapshot);
+    if (cell->snapshot >= r->from) r->from = cell->snapshot + 1;
     return err;
 }
 
@@ -69,7 +74,7 @@ rebuild(struct rebuild *r)
 struct souk_message *
 souk_rebuild(struct souk_partition *p, const struct souk_message *wanted)
 {
-    struct rebuild r = { .p = p, .until = wanted->dep };
+    struct rebuild r = { .p = p, .name = wanted->due_ms, .until = wanted->dep };
     struct souk_past *past = &r.past;
     souk_past_open(past, p->keeper_heap, p->kinds[wanted->to.kind], wanted->to.key);
     souk_err err = rebuild(&r);

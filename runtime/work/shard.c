@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* work/shard.c -- partition time, a shard's alarms, and the checkpoint's marker. */
+/* work/shard.c -- partition time, a shard's alarms, and its port calls. */
 #include "work/partition.h"
 
 uint64_t
@@ -31,45 +31,34 @@ souk_shard_deadline(struct souk_shard *shard, souk_heap *heap, souk_ref actor, u
     (void)souk_shard_arm(shard, heap, (struct souk_alarm){ .actor = actor, .number = number }, due_ms);
 }
 
+/* ---- Port calls. ---- */
+
+void
+souk_shard_calls_trim(struct souk_shard *shard, souk_heap *heap)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < shard->calls_count; i++) {
+        struct souk_outstanding_call call = shard->calls[i];
+        struct souk_cell *cell = souk_cell_find(&shard->directory, call.asker.kind, call.asker.key);
+        if (cell && souk_cell_ask(cell, call.asker.number)) shard->calls[kept++] = call;
+        else souk_message_free(heap, call.call);
+    }
+    shard->calls_count = kept;
+}
+
 void
 souk_shard_call(struct souk_shard *shard, souk_heap *heap, const struct souk_message *m)
 {
     if (shard->calls_count == shard->calls_room) {
+        souk_shard_calls_trim(shard, heap); /* First: most calls are over soon. */
         uint32_t room = shard->calls_room ? 2 * shard->calls_room : 4;
-        shard->calls = souk_heap_grow(heap, shard->calls, shard->calls_room * sizeof *shard->calls,
-                                      room * sizeof *shard->calls);
-        shard->calls_room = room;
+        if (shard->calls_count > shard->calls_room / 2 || !shard->calls_room) {
+            shard->calls = souk_heap_grow(heap, shard->calls, shard->calls_room * sizeof *shard->calls,
+                                          room * sizeof *shard->calls);
+            shard->calls_room = room;
+        }
     }
-    shard->calls[shard->calls_count++] = (struct souk_outstanding_call){ m->asker, m->id.position };
-}
-
-/* ---- The marker. ---- */
-
-enum { MARKER_VERSION = 1 };
-
-static uint64_t
-marker_hash(const uint8_t *marker)
-{
-    return souk_hash_link((struct souk_link){ 0, 0 }, marker, SOUK_MARKER_BYTES - 8).low;
-}
-
-void
-souk_marker_write(uint8_t out[SOUK_MARKER_BYTES], const struct souk_marker *marker)
-{
-    uint8_t *p = out;
-    *p++ = MARKER_VERSION;
-    p = souk_store_be64_(souk_store_be64_(p, marker->position), marker->low);
-    p = souk_store_be64_(souk_store_be64_(p, marker->link.high), marker->link.low);
-    souk_store_be64_(p, marker_hash(out));
-}
-
-bool
-souk_marker_read(struct souk_bytes bytes, struct souk_marker *marker)
-{
-    const uint8_t *at = bytes.at;
-    if (bytes.length != SOUK_MARKER_BYTES || *at != MARKER_VERSION) return false;
-    if (souk_load_be64_(at + SOUK_MARKER_BYTES - 8) != marker_hash(at)) return false;
-    *marker = (struct souk_marker){ souk_load_be64_(at + 1), souk_load_be64_(at + 9),
-                                    { souk_load_be64_(at + 17), souk_load_be64_(at + 25) } };
-    return true;
+    struct souk_message *copy = souk_message_new(heap, SOUK_CALL, m->length);
+    memcpy(copy, m, sizeof *m + m->length);
+    shard->calls[shard->calls_count++] = (struct souk_outstanding_call){ m->asker, copy };
 }

@@ -199,9 +199,11 @@ find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_me
     cell = souk_cell_new(&shard->directory, &shard->arena, w->partition->kinds[m->to.kind], m->to.key);
     souk_kind_count(&w->slice.tally[m->to.kind].lives, 1);
     atomic_fetch_add_explicit(&w->partition->actors, 1, memory_order_relaxed);
-    if (souk_shard_asleep(shard, m->to.kind, m->to.key)) {
+    uint64_t name;
+    (void)souk_shard_filed(shard, m->to.kind, m->to.key, &name);
+    if (name) {
         cell->loading = true;
-        souk_keeper_load(w, cell);
+        souk_keeper_load(w, cell, name);
     }
     return cell;
 }
@@ -225,6 +227,7 @@ run(struct souk_worker *w, struct souk_message *m)
     cell->used_ms = w->slice.now_ms;
     if (cell->loading || (cell->parked && !souk_mutant(OVERTAKE))) {
         souk_fifo_push(&cell->waiting, m);
+        souk_shard_note(shard, cell);
         return;
     }
     w->slice_turns++;

@@ -22,6 +22,7 @@ souk_slice_wake(struct souk_worker *w, struct souk_shard *shard, struct souk_mes
     }
     bool told = cell->rebuilding && m->ending == SOUK_DEAD; /* By the keeper, who knows more. */
     if (cell->broken && !told) souk_fault_quarantine(&cell->identity, NULL, "for its snapshot cannot be read");
+    if (cell->broken) souk_shard_note(shard, cell); /* What it could not take must stay to be read. */
     if (cell->rebuilding) shard->rebuilding--;
     cell->rebuilding = false;
     souk_message_free(w->heap, m);
@@ -47,6 +48,7 @@ souk_slice_forget(struct souk_worker *w, struct souk_shard *shard, struct souk_c
     if (cell->loading || cell->position || cell->stamp == w->slice.stamp) return;
     if (cell->asked || cell->waiting.head || cell->broken) return; /* One that has asked is in slice->opened. */
     w->slice.turn.cell = NULL;
+    souk_shard_pass_over(cell);
     souk_kind_count(&w->slice.tally[cell->kind->number].lives, (uint64_t)-1);
     souk_cell_free(&shard->directory, &shard->arena, cell);
     atomic_fetch_sub_explicit(&w->partition->actors, 1, memory_order_relaxed);

@@ -246,16 +246,21 @@ static void
 an_entry_is_small(void **state)
 {
     (void)state;
-    enum { ACTORS = 1000000, MOST_BYTES = 40 };
+    enum { ACTORS = 1000000, MOST_BYTES = 56 };
     souk_memory *memory = souk_memory_open();
     struct souk_shard *shard = calloc(1, sizeof *shard);
     assert_non_null(shard);
     shard->arena.heap = souk_heap_open(memory);
     size_t before = souk_memory_used(memory);
-    for (uint32_t i = 1; i <= ACTORS; i++) souk_shard_sleep(shard, 1 + i % 3, (souk_key){ i, i / 2 }, i);
+    for (uint32_t i = 1; i <= ACTORS; i++) (void)souk_shard_file(shard, 1 + i % 3, (souk_key){ i, i / 2 }, i, 2 * i);
     for (uint32_t i = 1; i <= ACTORS; i++) {
-        assert_int_equal(souk_shard_asleep(shard, 1 + i % 3, (souk_key){ i, i / 2 }), i);
-        if (i % 100 == 0) assert_int_equal(souk_shard_asleep(shard, 1 + (i + 1) % 3, (souk_key){ i, i / 2 }), 0);
+        uint64_t name;
+        assert_int_equal(souk_shard_filed(shard, 1 + i % 3, (souk_key){ i, i / 2 }, &name), i);
+        assert_int_equal(name, 2 * i);
+        if (i % 100) continue;
+        assert_int_equal(souk_shard_filed(shard, 1 + (i + 1) % 3, (souk_key){ i, i / 2 }, &name), 0);
+        assert_int_equal(name, 0);
+        assert_int_equal(souk_shard_file(shard, 1 + i % 3, (souk_key){ i, i / 2 }, i, 2 * i), 2 * i);
     }
     double each = (double)(souk_memory_used(memory) - before) / ACTORS;
     print_message("# %.1f bytes for each of %d\n", each, ACTORS);

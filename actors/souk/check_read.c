@@ -342,6 +342,7 @@ snapshot_in_reach(void *arg, struct souk_bytes name, struct souk_bytes value)
     uint64_t number;
     uint32_t kind;
     souk_key key;
+    if (name.length != SOUK_SNAPSHOT_NAME) return SOUK_OK; /* A head or a table. */
     if (!souk_snapshot_parse_name(name, &number, &kind, &key) || !souk_snapshot_peek(value, &head)) {
         snprintf(c->report->why, sizeof c->report->why, "the vault holds a snapshot that cannot be read");
         return SOUK_ERR_CORRUPT;
@@ -377,7 +378,7 @@ read_all(struct check *c, souk_journal *journal)
     if (!err) err = journal->ops->bounds(journal, &first, &last);
     if (!err && first) err = journal->ops->read(journal, 1, take_group, c);
     if (!err && c->marker_position && !c->marker_seen) err = damaged(c, "it ends before the checkpoint", c->next - 1);
-    if (!err && vault && !old) err = vault->ops->each(vault, (struct souk_bytes){ "s", 1 }, snapshot_in_reach, c);
+    if (!err && vault && !old) err = vault->ops->each(vault, (struct souk_bytes){ "c", 1 }, snapshot_in_reach, c);
     if (err && !c->report->why[0])
         snprintf(c->report->why, sizeof c->report->why, "%s", journal->why[0]          ? journal->why
                                                               : vault && vault->why[0] ? vault->why

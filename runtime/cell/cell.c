@@ -130,18 +130,20 @@ enum { SNAPSHOT_VERSION = 1, SNAPSHOT_HEAD = 1 + 1 + 8 + 4 + 4, SNAPSHOT_ASK = 4
 void
 souk_snapshot_name(uint8_t name[SOUK_SNAPSHOT_NAME], uint64_t number, uint32_t kind, souk_key key)
 {
-    *name = 's';
-    souk_store_be64_(souk_store_be64_(souk_store_be32_(souk_store_be64_(name + 1, number), kind), key.high), key.low);
+    *name = 'c';
+    uint8_t *p = souk_store_be64_(name + 1, number);
+    *p++ = 's';
+    souk_store_be64_(souk_store_be64_(souk_store_be32_(p, kind), key.high), key.low);
 }
 
 bool
 souk_snapshot_parse_name(struct souk_bytes name, uint64_t *number, uint32_t *kind, souk_key *key)
 {
     const uint8_t *at = name.at;
-    if (name.length != SOUK_SNAPSHOT_NAME || *at != 's') return false;
+    if (name.length != SOUK_SNAPSHOT_NAME || at[0] != 'c' || at[9] != 's') return false;
     *number = souk_load_be64_(at + 1);
-    *kind = souk_load_be32_(at + 9);
-    *key = (souk_key){ souk_load_be64_(at + 13), souk_load_be64_(at + 21) };
+    *kind = souk_load_be32_(at + 10);
+    *key = (souk_key){ souk_load_be64_(at + 14), souk_load_be64_(at + 22) };
     return true;
 }
 

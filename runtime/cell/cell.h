@@ -79,9 +79,9 @@ void souk_cell_ask_remove(struct souk_cell *cell, struct souk_open_ask *ask);
 
 /* ---- Snapshots: what the vault keeps of an actor (R6). ---- */
 
-enum { SOUK_SNAPSHOT_NAME = 29 };
-/* The name under which the vault has it: 's', a number, the kind, the key. Numbers ascend, so that the vault is written
- * in the order of its keys, and a store such as LevelDB has nothing to merge. */
+enum { SOUK_SNAPSHOT_NAME = 30 };
+/* The name under which the vault has it: 'c', a number, 's', the kind, the key. Numbers ascend, so that the vault is
+ * written in the order of its keys, and a store such as LevelDB has nothing to merge. See work/checkpoint.h. */
 void souk_snapshot_name(uint8_t name[SOUK_SNAPSHOT_NAME], uint64_t number, uint32_t kind, souk_key key);
 bool souk_snapshot_parse_name(struct souk_bytes name, uint64_t *number, uint32_t *kind, souk_key *key);
 /* How long a snapshot will be, and the snapshot, into exactly that many bytes. */

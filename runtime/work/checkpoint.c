@@ -2,7 +2,7 @@
 /* work/checkpoint.c -- see checkpoint.h. Numbers are stored with the highest byte first. */
 #include "work/checkpoint.h"
 
-enum { MARKER_VERSION = 2, MARKER_OLD_BYTES = 41, CHUNK_VERSION = 1 };
+enum { MARKER_VERSION = 2, MARKER_OLD_BYTES = 41, HEAD_VERSION = 1 };
 
 /* ---- The marker. ---- */
 
@@ -19,7 +19,7 @@ souk_marker_write(uint8_t out[SOUK_MARKER_BYTES], const struct souk_marker *m)
     *p++ = MARKER_VERSION;
     p = souk_store_be64_(souk_store_be64_(souk_store_be64_(p, m->number), m->position), m->low);
     p = souk_store_be64_(souk_store_be64_(p, m->link.high), m->link.low);
-    p = souk_store_be64_(souk_store_be64_(souk_store_be64_(p, m->chunk), m->rows), m->sum);
+    p = souk_store_be64_(souk_store_be64_(souk_store_be64_(p, m->head), m->rows), m->sum);
     p = souk_store_be32_(p, m->tables);
     souk_store_be64_(p, marker_hash(out, SOUK_MARKER_BYTES));
 }
@@ -38,30 +38,53 @@ souk_marker_read(struct souk_bytes bytes, struct souk_marker *marker, bool *old)
     *marker = (struct souk_marker){
         .number = souk_load_be64_(at + 1), .position = souk_load_be64_(at + 9), .low = souk_load_be64_(at + 17),
         .link = { souk_load_be64_(at + 25), souk_load_be64_(at + 33) },
-        .chunk = souk_load_be64_(at + 41), .rows = souk_load_be64_(at + 49), .sum = souk_load_be64_(at + 57),
+        .head = souk_load_be64_(at + 41), .rows = souk_load_be64_(at + 49), .sum = souk_load_be64_(at + 57),
         .tables = souk_load_be32_(at + 65),
     };
     return SOUK_OK;
 }
 
-/* ---- The index. ---- */
+/* ---- Heads. ---- */
+
+static uint8_t *
+put_small(uint8_t *p, uint32_t number)
+{
+    souk_assert(number <= UINT16_MAX);
+    *p++ = (uint8_t)(number >> 8);
+    *p++ = (uint8_t)number;
+    return p;
+}
+
+static uint32_t
+get_small(const uint8_t *p)
+{
+    return (uint32_t)(p[0] << 8 | p[1]);
+}
 
 void
-souk_chunk_name(uint8_t name[SOUK_CHUNK_NAME], uint64_t number)
+souk_head_name(uint8_t name[SOUK_HEAD_NAME], uint64_t number)
 {
-    *name = 'x';
-    souk_store_be64_(name + 1, number);
+    *name = 'c';
+    *souk_store_be64_(name + 1, number) = 'x';
 }
 
 uint8_t *
-souk_chunk_begin(uint8_t *at, uint64_t position, struct souk_link link)
+souk_head_put(uint8_t *p, const struct souk_head *head)
 {
-    *at++ = CHUNK_VERSION;
-    return souk_store_be64_(souk_store_be64_(souk_store_be64_(at, position), link.high), link.low);
+    *p++ = HEAD_VERSION;
+    p = souk_store_be64_(souk_store_be64_(souk_store_be64_(p, head->before), head->checkpoint), head->position);
+    p = souk_store_be64_(souk_store_be64_(p, head->link.high), head->link.low);
+    return put_small(put_small(p, head->tables), head->rows);
 }
 
 uint8_t *
-souk_index_put(uint8_t *p, const struct souk_index_row *row)
+souk_head_put_table(uint8_t *p, uint32_t shard)
+{
+    return put_small(p, shard);
+}
+
+uint8_t *
+souk_head_put_row(uint8_t *p, const struct souk_index_row *row)
 {
     p = souk_store_be64_(souk_store_be64_(p, row->name), row->position);
     p = souk_store_be32_(p, row->actor.kind);
@@ -71,25 +94,28 @@ souk_index_put(uint8_t *p, const struct souk_index_row *row)
 }
 
 bool
-souk_chunk_open(struct souk_bytes name, struct souk_bytes value, struct souk_chunk *chunk)
+souk_head_read(struct souk_bytes value, struct souk_head *head)
 {
-    const uint8_t *called = name.at, *at = value.at;
-    if (name.length != SOUK_CHUNK_NAME || *called != 'x') return false;
-    if (value.length < SOUK_CHUNK_HEAD || *at != CHUNK_VERSION) return false;
-    size_t rows = value.length - SOUK_CHUNK_HEAD;
-    if (rows % SOUK_ROW_BYTES || rows / SOUK_ROW_BYTES > UINT32_MAX) return false;
-    *chunk = (struct souk_chunk){
-        .number = souk_load_be64_(called + 1), .position = souk_load_be64_(at + 1),
-        .link = { souk_load_be64_(at + 9), souk_load_be64_(at + 17) },
-        .count = (uint32_t)(rows / SOUK_ROW_BYTES), .rows = at + SOUK_CHUNK_HEAD,
+    const uint8_t *at = value.at;
+    if (value.length < SOUK_HEAD_BYTES || *at != HEAD_VERSION) return false;
+    *head = (struct souk_head){
+        .before = souk_load_be64_(at + 1), .checkpoint = souk_load_be64_(at + 9), .position = souk_load_be64_(at + 17),
+        .link = { souk_load_be64_(at + 25), souk_load_be64_(at + 33) },
+        .tables = get_small(at + 41), .rows = get_small(at + 43), .at = at + SOUK_HEAD_BYTES,
     };
-    return true;
+    return value.length == SOUK_HEAD_BYTES + 2 * (size_t)head->tables + SOUK_ROW_BYTES * (size_t)head->rows;
+}
+
+uint32_t
+souk_head_table(const struct souk_head *head, uint32_t index)
+{
+    return get_small(head->at + 2 * (size_t)index);
 }
 
 struct souk_index_row
-souk_index_get(const struct souk_chunk *chunk, uint32_t index)
+souk_head_row(const struct souk_head *head, uint32_t index)
 {
-    const uint8_t *at = chunk->rows + (size_t)index * SOUK_ROW_BYTES;
+    const uint8_t *at = head->at + 2 * (size_t)head->tables + SOUK_ROW_BYTES * (size_t)index;
     return (struct souk_index_row){
         .name = souk_load_be64_(at), .position = souk_load_be64_(at + 8),
         .actor = { souk_load_be32_(at + 16), { souk_load_be64_(at + 20), souk_load_be64_(at + 28) } },
@@ -104,23 +130,11 @@ souk_index_sum(const struct souk_index_row *row)
     return souk_hash_mix(row->name ^ souk_hash_mix(row->position ^ actor));
 }
 
-/* ---- Tables. ---- */
-
 void
-souk_table_name(uint8_t name[SOUK_TABLE_NAME], uint64_t checkpoint, uint32_t shard)
+souk_table_name(uint8_t name[SOUK_TABLE_NAME], uint64_t number, uint32_t shard)
 {
-    *name = 't';
-    uint8_t *p = souk_store_be64_(name + 1, checkpoint);
-    p[0] = (uint8_t)(shard >> 8);
-    p[1] = (uint8_t)shard;
-}
-
-bool
-souk_table_parse_name(struct souk_bytes name, uint64_t *checkpoint, uint32_t *shard)
-{
-    const uint8_t *at = name.at;
-    if (name.length != SOUK_TABLE_NAME || *at != 't') return false;
-    *checkpoint = souk_load_be64_(at + 1);
-    *shard = (uint32_t)(at[9] << 8 | at[10]);
-    return true;
+    *name = 'c';
+    uint8_t *p = souk_store_be64_(name + 1, number);
+    *p++ = 't';
+    put_small(p, shard);
 }

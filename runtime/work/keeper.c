@@ -10,8 +10,8 @@
  *      keeper, with the actor's position; and a table of what was sent up to P and is outstanding in the shard:
  *      messages, wakes, port calls. So snapshots and tables hold at least all that happened up to P.
  *   4. A snapshot is written only once its position is durable, and a table once all is that the shard had seen, since
- *      what was consumed is not in it. In puts of about 1 MiB, each synced; each has its part of the index.
- *   5. When all are written the marker follows: P, its link, how much there is of index and tables, and a sum.
+ *      what was consumed is not in it. In puts of about 1 MiB, each synced, each with a head that lists them.
+ *   5. When all are written the marker follows: P, its link, how many snapshots and tables there are, and a sum.
  * Recovery takes what the tables of that checkpoint say, and reads the journal from P on: an actor ignores events up to
  * the position of its own snapshot. A crash between puts leaves newer snapshots beside an old marker: harmless, since
  * each carries its own position. It also leaves tables that no marker speaks of: the next marker removes them. */
@@ -91,112 +91,147 @@ souk_partition_fail(struct souk_partition *p, souk_err err)
 
 /* One put of a checkpoint, being put together. */
 struct put {
-    struct souk_vault_entry entries[2 * SOUK_CHUNK_ENTRIES + 1]; /* Each snapshot may take an older one's place. */
-    uint8_t names[2 * SOUK_CHUNK_ENTRIES + 1][SOUK_SNAPSHOT_NAME];
-    uint8_t index[SOUK_CHUNK_HEAD + SOUK_CHUNK_ENTRIES * SOUK_ROW_BYTES];
-    size_t count, rows;
-    uint64_t sum;
+    struct souk_vault_entry entries[2 * SOUK_CHUNK_ENTRIES + 2]; /* Each snapshot may take an older one's place. */
+    uint8_t names[2 * SOUK_CHUNK_ENTRIES + 2][SOUK_SNAPSHOT_NAME];
+    uint8_t head[SOUK_HEAD_BYTES + SOUK_SHARDS * 2 + SOUK_CHUNK_ENTRIES * SOUK_ROW_BYTES], last[8];
+    size_t count, bytes;
+    uint64_t number;
+    struct souk_fifo snapshots, tables;
+    uint32_t snapshots_count, tables_count;
 };
 
 static uint8_t *
-put_entry(struct put *put, size_t name_length, struct souk_bytes value)
+add_entry(struct put *put, size_t name_length, struct souk_bytes value)
 {
     uint8_t *name = put->names[put->count];
     put->entries[put->count++] = (struct souk_vault_entry){ { name, name_length }, value };
     return name;
 }
 
+/* Takes what may be written, as much as goes into one put. */
 static void
-put_snapshot(struct put *put, const struct souk_message *m)
+gather(struct souk_partition *p, struct put *put, uint64_t durable)
 {
+    while (put->snapshots_count + put->tables_count < SOUK_CHUNK_ENTRIES && put->bytes < SOUK_CHUNK_BYTES &&
+           p->chunks.head && p->chunks.head->dep <= durable) {
+        struct souk_message *m = souk_fifo_pop(&p->chunks);
+        put->bytes += m->length;
+        souk_fifo_push(m->to.kind ? &put->snapshots : &put->tables, m);
+        put->snapshots_count += m->to.kind != 0;
+        put->tables_count += m->to.kind == 0;
+    }
+}
+
+static uint8_t *
+add_table(struct souk_partition *p, struct put *put, uint8_t *at, const struct souk_message *m)
+{
+    struct souk_checkpoint *c = &p->checkpoint;
+    souk_table_name(add_entry(put, SOUK_TABLE_NAME, (struct souk_bytes){ m->body, m->length }), put->number, m->tag);
+    souk_keeper_note_table(p, (struct souk_table_place){ put->number, c->number, m->tag });
+    return souk_head_put_table(at, m->tag);
+}
+
+static uint8_t *
+add_snapshot(struct souk_partition *p, struct put *put, uint8_t *at, const struct souk_message *m)
+{
+    struct souk_checkpoint *c = &p->checkpoint;
     struct souk_index_row row = { m->due_ms, m->dep, m->to, m->ending };
-    souk_snapshot_name(put_entry(put, SOUK_SNAPSHOT_NAME, (struct souk_bytes){ m->body, m->length }), m->due_ms,
+    souk_snapshot_name(add_entry(put, SOUK_SNAPSHOT_NAME, (struct souk_bytes){ m->body, m->length }), m->due_ms,
                        m->to.kind, m->to.key);
-    souk_index_put(put->index + SOUK_CHUNK_HEAD + put->rows++ * SOUK_ROW_BYTES, &row);
-    put->sum += souk_index_sum(&row);
-    if (m->time_ms)
-        souk_snapshot_name(put_entry(put, SOUK_SNAPSHOT_NAME, (struct souk_bytes){ NULL, 0 }), m->time_ms, m->to.kind,
+    if (m->time_ms > c->young[0])
+        souk_snapshot_name(add_entry(put, SOUK_SNAPSHOT_NAME, (struct souk_bytes){ NULL, 0 }), m->time_ms, m->to.kind,
                            m->to.key);
+    c->rows++;
+    c->sum += souk_index_sum(&row);
+    return souk_head_put_row(at, &row);
 }
 
 static void
-put_index(struct souk_partition *p, struct put *put)
+add_head(struct souk_partition *p, struct put *put)
 {
     struct souk_checkpoint *c = &p->checkpoint;
-    struct souk_link link;
-    if (!put->rows) return;
-    souk_chunk_begin(put->index, souk_commit_end(p, &link), link);
-    struct souk_bytes value = { put->index, SOUK_CHUNK_HEAD + put->rows * SOUK_ROW_BYTES };
-    souk_chunk_name(put_entry(put, SOUK_CHUNK_NAME, value), ++c->chunk);
-    c->rows += put->rows;
-    c->sum += put->sum;
+    struct souk_head head = { .before = c->head, .checkpoint = c->number, .tables = put->tables_count,
+                              .rows = put->snapshots_count };
+    head.position = souk_commit_end(p, &head.link);
+    put->number = atomic_fetch_add_explicit(&c->names, 1, memory_order_relaxed) + 1;
+    uint8_t *at = souk_head_put(put->head, &head);
+    for (const struct souk_message *m = put->tables.head; m; m = m->next) at = add_table(p, put, at, m);
+    for (const struct souk_message *m = put->snapshots.head; m; m = m->next) at = add_snapshot(p, put, at, m);
+    souk_head_name(add_entry(put, SOUK_HEAD_NAME, (struct souk_bytes){ put->head, (size_t)(at - put->head) }),
+                   put->number);
+    souk_store_be64_(put->last, put->number);
+    *add_entry(put, 1, (struct souk_bytes){ put->last, sizeof put->last }) = 'h';
+    c->head = put->number;
+}
+
+static void
+free_all(struct souk_partition *p, struct souk_fifo *messages)
+{
+    for (struct souk_message *m; (m = souk_fifo_pop(messages));) souk_message_free(p->keeper_heap, m);
 }
 
 /* One put of snapshots and tables, as far as they may be written; true when there was one. */
 static bool
 write_chunk(struct souk_partition *p)
 {
-    struct souk_checkpoint *c = &p->checkpoint;
     uint64_t durable = souk_mutant(SNAPSHOT_EARLY) ? UINT64_MAX : atomic_load(&p->durable);
     if (!p->chunks.head || p->chunks.head->dep > durable) return false;
-    struct put *put = souk_heap_alloc(p->keeper_heap, sizeof *put);
-    put->count = put->rows = put->sum = 0;
-    size_t bytes = 0;
-    struct souk_fifo written = { NULL, NULL };
-    for (unsigned n = 0; n < SOUK_CHUNK_ENTRIES && bytes < SOUK_CHUNK_BYTES; n++) {
-        if (!p->chunks.head || p->chunks.head->dep > durable) break;
-        struct souk_message *m = souk_fifo_pop(&p->chunks);
-        souk_fifo_push(&written, m);
-        bytes += m->length;
-        if (m->to.kind) {
-            put_snapshot(put, m);
-        } else {
-            souk_table_name(put_entry(put, SOUK_TABLE_NAME, (struct souk_bytes){ m->body, m->length }), c->number,
-                            m->tag);
-            c->tables++;
-        }
-    }
-    put_index(p, put);
+    struct put *put = souk_heap_zalloc(p->keeper_heap, sizeof *put);
+    gather(p, put, durable);
+    add_head(p, put);
     souk_err err = p->vault->ops->put(p->vault, put->entries, put->count);
-    for (struct souk_message *m; (m = souk_fifo_pop(&written));) souk_message_free(p->keeper_heap, m);
+    free_all(p, &put->snapshots);
+    free_all(p, &put->tables);
+    atomic_fetch_sub_explicit(&p->checkpoint.bytes, put->bytes, memory_order_relaxed);
     souk_heap_free(p->keeper_heap, put, sizeof *put);
-    atomic_fetch_sub_explicit(&c->bytes, bytes, memory_order_relaxed);
     if (err) souk_partition_fail(p, err);
     return true;
 }
 
-/* Tables of other checkpoints are to go when this one's marker comes. */
-struct old_tables { struct souk_partition *p; struct put *put; };
-
-static souk_err
-note_old_table(void *arg, struct souk_bytes name, struct souk_bytes value SOUK_UNUSED)
+void
+souk_keeper_note_table(struct souk_partition *p, struct souk_table_place place)
 {
-    struct old_tables *old = arg;
-    uint64_t number;
-    uint32_t shard;
-    if (!souk_table_parse_name(name, &number, &shard)) return SOUK_ERR_CORRUPT;
-    if (number == old->p->checkpoint.number) return SOUK_OK;
-    if (old->put->count == SOUK_CHUNK_ENTRIES) return SOUK_ERR_FULL; /* The rest goes with the next. */
-    memcpy(put_entry(old->put, name.length, (struct souk_bytes){ NULL, 0 }), name.at, name.length);
-    return SOUK_OK;
+    struct souk_checkpoint *c = &p->checkpoint;
+    if (c->tables_count == c->tables_room) {
+        uint32_t room = c->tables_room ? 2 * c->tables_room : SOUK_SHARDS;
+        c->tables = souk_heap_grow(p->keeper_heap, c->tables, c->tables_room * sizeof *c->tables,
+                                   room * sizeof *c->tables);
+        c->tables_room = room;
+    }
+    c->tables[c->tables_count++] = place;
+}
+
+/* Deletes the tables of other checkpoints, as many as go into one put. How many this one has. */
+static uint32_t
+drop_tables(struct souk_checkpoint *c, struct put *put)
+{
+    uint32_t kept = 0, own = 0;
+    for (uint32_t i = 0; i < c->tables_count; i++) {
+        struct souk_table_place t = c->tables[i];
+        own += t.checkpoint == c->number;
+        if (t.checkpoint == c->number || put->count == SOUK_CHUNK_ENTRIES) {
+            c->tables[kept++] = t;
+            continue;
+        }
+        souk_table_name(add_entry(put, SOUK_TABLE_NAME, (struct souk_bytes){ NULL, 0 }), t.number, t.shard);
+    }
+    c->tables_count = kept;
+    return own;
 }
 
 static bool
 write_marker(struct souk_partition *p)
 {
     struct souk_checkpoint *c = &p->checkpoint;
-    struct put *put = souk_heap_alloc(p->keeper_heap, sizeof *put);
+    struct put *put = souk_heap_zalloc(p->keeper_heap, sizeof *put);
     uint64_t low = atomic_load(&c->low), position = atomic_load(&c->position);
     uint8_t marker[SOUK_MARKER_BYTES];
-    put->count = 0;
-    souk_err err = p->vault->ops->each(p->vault, (struct souk_bytes){ "t", 1 }, note_old_table,
-                                       &(struct old_tables){ p, put });
-    if (err == SOUK_ERR_FULL) err = SOUK_OK;
+    uint32_t tables = drop_tables(c, put);
     souk_marker_write(marker, &(struct souk_marker){
         .number = c->number, .position = position, .low = low < position ? low : position, .link = c->link,
-        .chunk = c->chunk, .rows = c->rows, .sum = c->sum, .tables = c->tables });
-    *put_entry(put, 1, (struct souk_bytes){ marker, sizeof marker }) = 'm';
-    if (!err) err = p->vault->ops->put(p->vault, put->entries, put->count);
+        .head = c->head, .rows = c->rows, .sum = c->sum, .tables = tables });
+    *add_entry(put, 1, (struct souk_bytes){ marker, sizeof marker }) = 'm';
+    souk_err err = p->vault->ops->put(p->vault, put->entries, put->count);
     souk_heap_free(p->keeper_heap, put, sizeof *put);
     if (err) {
         souk_partition_fail(p, err);
@@ -217,7 +252,8 @@ begin_checkpoint(struct souk_partition *p)
     if (!atomic_load(&p->timers_run)) return false; /* Not while it recovers. */
     atomic_store(&c->position, souk_commit_end(p, &c->link));
     c->number++;
-    c->tables = 0;
+    c->young[0] = c->young[1];
+    c->young[1] = atomic_load(&c->names);
     atomic_store(&c->began_bytes, bytes);
     atomic_store(&p->checkpoint_wanted, false);
     atomic_store(&c->low, UINT64_MAX);

@@ -180,13 +180,15 @@ struct souk_checkpoint {
     _Atomic uint64_t low;       /* The lowest position that recovery must read again for actors that are set apart. */
     _Atomic uint32_t done;      /* The last whose marker is durable. */
     _Atomic uint64_t position;  /* All that is at or below it is in the snapshots and the tables. */
-    _Atomic uint64_t names;     /* The last name that a snapshot was given. */
+    _Atomic uint64_t names;     /* The last number that was given away; see checkpoint.h. */
     _Atomic uint64_t bytes;     /* Of snapshots that are cut and not yet written. */
     _Atomic uint64_t began_bytes; /* How much journal there was when it began. */
     /* The keeper's. */
     struct souk_link link;      /* The journal's at that position. */
-    uint64_t number, chunk, rows, sum; /* As in the next marker: see checkpoint.h. */
-    uint32_t tables;
+    uint64_t number, head, rows, sum; /* As in the next marker: see checkpoint.h. */
+    uint64_t young[2];          /* The last number when the checkpoint before this one began, and when this one did. */
+    struct souk_table_place { uint64_t number, checkpoint; uint32_t shard; } *tables; /* All that are in the vault. */
+    uint32_t tables_count, tables_room;
     unsigned phase;
 };
 
@@ -438,6 +440,8 @@ souk_tally_up(struct souk_worker *w, enum souk_worker_count which, uint64_t amou
 bool souk_keeper_step(struct souk_partition *partition);
 /* Asks for the snapshot of an actor, by its name. The shard's holder. */
 void souk_keeper_load(struct souk_worker *worker, struct souk_cell *cell, uint64_t name);
+/* Remembers that a table is in the vault. The keeper's thread, or recovery. */
+void souk_keeper_note_table(struct souk_partition *partition, struct souk_table_place place);
 /* Asks for the state of an actor as it was at wanted->dep, which becomes durable. Takes the message. */
 void souk_keeper_rebuild(struct souk_worker *worker, struct souk_message *wanted);
 

@@ -19,10 +19,11 @@ struct souk_recovery {
     size_t why_size;
     /* Of the vault. */
     struct souk_marker marker;  /* All zeros: there is none. */
+    uint32_t tables;            /* Of the marker's checkpoint, as far as they were found. */
     bool outdated;              /* The vault is an earlier version's: it is not used, and emptied in the end. */
     uint64_t newest;            /* The highest position that a snapshot has. */
-    struct souk_seen *seen;     /* In the order of positions: where puts of snapshots saw the journal's end. */
-    size_t seen_count, seen_room, seen_next;
+    struct souk_seen *seen;     /* Where puts of snapshots saw the journal's end, the last first. */
+    size_t seen_count, seen_room;
     souk_ref *asking;           /* Actors with open asks: their deadlines must run. */
     size_t asking_count, asking_room;
     /* Of the journal. */

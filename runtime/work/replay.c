@@ -150,8 +150,8 @@ static bool
 is_another(struct souk_recovery *r, const struct souk_batch_reader *batch)
 {
     if (batch->position == r->marker.position && differs(batch->link, r->marker.link)) return true;
-    for (; r->seen_next < r->seen_count && r->seen[r->seen_next].position <= batch->position; r->seen_next++) {
-        const struct souk_seen *seen = &r->seen[r->seen_next];
+    for (; r->seen_count && r->seen[r->seen_count - 1].position <= batch->position; r->seen_count--) {
+        const struct souk_seen *seen = &r->seen[r->seen_count - 1];
         if (seen->position == batch->position && differs(seen->link, batch->link)) return true;
     }
     return false;
@@ -209,7 +209,6 @@ souk_replay(struct souk_recovery *r, uint64_t *end)
     if (err) return err;
     *end = r->walk.next ? r->walk.next - 1 : 0;
     if (r->marker.position > *end) return damaged(r, "it ends before the checkpoint", *end);
-    bool beyond = r->seen_count && r->seen[r->seen_count - 1].position > *end;
-    if (beyond || r->newest > *end) return damaged(r, "it ends before a snapshot", *end);
+    if (r->seen_count || r->newest > *end) return damaged(r, "it ends before a snapshot", *end);
     return SOUK_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* work/restore.c -- recovery's look at the vault: the marker, the index and the tables of the last checkpoint; see
+/* work/restore.c -- recovery's look at the vault: the marker, the heads and the tables of the last checkpoint; see
  * checkpoint.h. Snapshots stay where they are until their actors are spoken to, or have something to do.
  *
  * What a put left behind that no marker speaks of yet is used as well: the snapshots are newer than the marker, and
@@ -24,8 +24,6 @@ read_marker(struct souk_recovery *r)
     return SOUK_OK;
 }
 
-/* ---- The index. ---- */
-
 static souk_err
 note_row(struct souk_recovery *r, const struct souk_index_row *row)
 {
@@ -44,73 +42,54 @@ note_row(struct souk_recovery *r, const struct souk_index_row *row)
 }
 
 static souk_err
-read_chunk(void *arg, struct souk_bytes name, struct souk_bytes value)
+read_value(struct souk_recovery *r, struct souk_bytes name, void **value, size_t *length, const char *what)
 {
-    struct souk_recovery *r = arg;
-    struct souk_checkpoint *c = &r->p->checkpoint;
-    struct souk_chunk chunk;
-    if (!souk_chunk_open(name, value, &chunk) || chunk.number <= c->chunk)
-        return souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the vault's index cannot be read");
-    if (chunk.number > r->marker.chunk && c->chunk <= r->marker.chunk &&
-        (c->rows != r->marker.rows || c->sum != r->marker.sum))
-        return souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the vault's index is not whole: it has %llu of %llu snapshots",
-                                   (unsigned long long)c->rows, (unsigned long long)r->marker.rows);
-    for (uint32_t i = 0; i < chunk.count; i++) {
-        struct souk_index_row row = souk_index_get(&chunk, i);
-        souk_err err = row.position > chunk.position ? SOUK_ERR_CORRUPT : note_row(r, &row);
-        if (err == SOUK_ERR_CORRUPT)
-            return souk_recovery_fault(r, err, "the vault has a snapshot from beyond what was durable");
-        if (err) return err;
-        c->sum += souk_index_sum(&row);
-    }
-    c->chunk = chunk.number;
-    c->rows += chunk.count;
-    SOUK_RECOVERY_PUSH(r, seen, ((struct souk_seen){ chunk.position, chunk.link }));
-    return SOUK_OK;
-}
-
-static souk_err
-read_index(struct souk_recovery *r)
-{
-    struct souk_checkpoint *c = &r->p->checkpoint;
-    souk_err err = r->p->vault->ops->each(r->p->vault, (struct souk_bytes){ "x", 1 }, read_chunk, r);
-    if (err || c->chunk > r->marker.chunk) return err;
-    if (c->chunk == r->marker.chunk && c->rows == r->marker.rows && c->sum == r->marker.sum) return SOUK_OK;
-    return souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the vault's index is not whole: it has %llu of %llu snapshots",
-                               (unsigned long long)c->rows, (unsigned long long)r->marker.rows);
+    souk_err err = r->p->vault->ops->get(r->p->vault, name, value, length);
+    if (!err) return SOUK_OK;
+    if (err == SOUK_ERR_MISSING) err = SOUK_ERR_CORRUPT;
+    return souk_recovery_fault(r, err, "the vault has lost %s: %s", what, souk_err_text(err));
 }
 
 /* ---- The tables. ---- */
 
 static souk_err
-read_table(void *arg, struct souk_bytes name, struct souk_bytes value)
+take_table(struct souk_recovery *r, struct souk_bytes table, uint32_t shard)
 {
-    struct souk_recovery *r = arg;
-    struct souk_checkpoint *c = &r->p->checkpoint;
     struct souk_batch_reader batch;
     struct souk_step step;
-    uint64_t number;
-    uint32_t shard;
     size_t length;
-    if (!souk_table_parse_name(name, &number, &shard))
-        return souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the vault has a table without a name");
-    if (number > c->number) c->number = number;
-    if (number != r->marker.number) return SOUK_OK; /* Of a checkpoint that came to nothing, or was replaced. */
-    souk_err err = souk_batch_open(&batch, value, &(struct souk_link){ 0, 0 }, &length);
-    if (err || length != value.length || batch.position != r->marker.position) {
-        if (!err) err = SOUK_ERR_CORRUPT;
-        return souk_recovery_fault(r, err, "the checkpoint's table of shard %u cannot be read", shard);
-    }
-    for (;;) {
+    souk_err err = souk_batch_open(&batch, table, &(struct souk_link){ 0, 0 }, &length);
+    if (!err && (length != table.length || batch.position != r->marker.position)) err = SOUK_ERR_CORRUPT;
+    while (!err) {
         err = souk_batch_next(&batch, &step);
-        if (!err && step.class == SOUK_STEP_END) break;
-        if (err || step.class != SOUK_STEP_OUTSTANDING)
-            return souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the checkpoint's table of shard %u is damaged", shard);
+        if (!err && step.class == SOUK_STEP_END) return SOUK_OK;
+        if (!err && step.class != SOUK_STEP_OUTSTANDING) err = SOUK_ERR_CORRUPT;
+        if (err) break;
         err = souk_recovery_keep(r, &step);
         if (err) return err;
     }
-    c->tables++;
-    return SOUK_OK;
+    return souk_recovery_fault(r, err, "the checkpoint's table of shard %u cannot be read: %s", shard,
+                               souk_err_text(err));
+}
+
+/* Those of the marker's checkpoint are taken; later ones are of one that came to nothing, and the next marker removes
+ * them. Earlier ones are gone. */
+static souk_err
+note_table(struct souk_recovery *r, uint64_t number, const struct souk_head *head, uint32_t shard)
+{
+    uint8_t name[SOUK_TABLE_NAME];
+    void *value;
+    size_t length;
+    if (head->checkpoint < r->marker.number) return SOUK_OK;
+    souk_keeper_note_table(r->p, (struct souk_table_place){ number, head->checkpoint, shard });
+    if (head->checkpoint > r->marker.number) return SOUK_OK;
+    souk_table_name(name, number, shard);
+    souk_err err = read_value(r, (struct souk_bytes){ name, sizeof name }, &value, &length, "a table of the checkpoint");
+    if (err) return err;
+    err = take_table(r, (struct souk_bytes){ value, length }, shard);
+    free(value);
+    r->tables++;
+    return err;
 }
 
 /* By their ids. */
@@ -122,16 +101,69 @@ earlier(const void *a, const void *b)
     return x->ordinal < y->ordinal ? -1 : x->ordinal > y->ordinal;
 }
 
+/* ---- The heads, from the last to the first. ---- */
+
 static souk_err
-read_tables(struct souk_recovery *r)
+take_head(struct souk_recovery *r, uint64_t number, const struct souk_head *head)
 {
     struct souk_checkpoint *c = &r->p->checkpoint;
+    souk_err err = SOUK_OK;
+    for (uint32_t i = 0; i < head->rows && !err; i++) {
+        struct souk_index_row row = souk_head_row(head, i);
+        if (row.position > head->position)
+            return souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the vault has a snapshot from beyond what was durable");
+        err = note_row(r, &row);
+        c->rows++;
+        c->sum += souk_index_sum(&row);
+        r->marker.rows -= number <= r->marker.head;
+        r->marker.sum -= number <= r->marker.head ? souk_index_sum(&row) : 0;
+    }
+    for (uint32_t i = 0; i < head->tables && !err; i++) err = note_table(r, number, head, souk_head_table(head, i));
+    if (head->checkpoint > c->number) c->number = head->checkpoint;
+    SOUK_RECOVERY_PUSH(r, seen, ((struct souk_seen){ head->position, head->link }));
+    return err;
+}
+
+static souk_err
+read_head(struct souk_recovery *r, uint64_t number, uint64_t *before)
+{
+    uint8_t name[SOUK_HEAD_NAME];
+    struct souk_head head;
+    void *value;
+    size_t length;
+    souk_head_name(name, number);
+    souk_err err = read_value(r, (struct souk_bytes){ name, sizeof name }, &value, &length, "a part of its index");
+    if (err) return err;
+    if (!souk_head_read((struct souk_bytes){ value, length }, &head) || head.before >= number)
+        err = souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the vault's index cannot be read at %llu",
+                                  (unsigned long long)number);
+    if (!err) err = take_head(r, number, &head);
+    *before = err ? 0 : head.before;
+    free(value);
+    return err;
+}
+
+/* The rows up to the marker are taken off its count and its sum, so that nothing must be left of either. */
+static souk_err
+read_heads(struct souk_recovery *r)
+{
+    struct souk_checkpoint *c = &r->p->checkpoint;
+    void *value = NULL;
+    size_t length = 0;
+    souk_err err = r->p->vault->ops->get(r->p->vault, (struct souk_bytes){ "h", 1 }, &value, &length);
+    if (!err && length != 8) err = SOUK_ERR_CORRUPT;
+    if (!err) c->head = souk_load_be64_(value);
+    free(value);
+    if (err && err != SOUK_ERR_MISSING)
+        return souk_recovery_fault(r, err, "the vault's last head cannot be read: %s", souk_err_text(err));
     c->number = r->marker.number;
-    souk_err err = r->p->vault->ops->each(r->p->vault, (struct souk_bytes){ "t", 1 }, read_table, r);
-    if (!err && c->tables != r->marker.tables)
-        err = souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the checkpoint has %u of %u tables", c->tables,
-                                  r->marker.tables);
-    if (r->sent_count) qsort(r->sent, r->sent_count, sizeof *r->sent, earlier);
+    atomic_store(&c->names, c->head);
+    err = c->head < r->marker.head ? SOUK_ERR_CORRUPT : SOUK_OK;
+    for (uint64_t number = c->head; number && !err;) err = read_head(r, number, &number);
+    if (!err && (r->marker.rows || r->marker.sum || r->tables != r->marker.tables)) err = SOUK_ERR_CORRUPT;
+    if (err == SOUK_ERR_CORRUPT && r->why && !*r->why)
+        return souk_recovery_fault(r, err, "the vault is not whole: its marker speaks of more than is there");
+    c->young[0] = c->young[1] = atomic_load(&c->names);
     return err;
 }
 
@@ -140,8 +172,8 @@ souk_restore(struct souk_recovery *r)
 {
     souk_err err = read_marker(r);
     if (err || r->outdated) return err;
-    err = read_index(r);
-    if (!err) err = read_tables(r);
+    err = read_heads(r);
+    if (r->sent_count) qsort(r->sent, r->sent_count, sizeof *r->sent, earlier);
     for (size_t i = 0; i < r->asking_count && !err; i++) {
         struct souk_cell *cell;
         err = souk_recovery_wake(r, r->asking[i].kind, r->asking[i].key, &cell);

@@ -10,7 +10,7 @@
 /* cmocka wants the three above it. */
 #include <cmocka.h>
 
-static const struct souk_marker marker = { .number = 3, .position = 4711, .low = 4000, .link = { 1, 2 }, .chunk = 7,
+static const struct souk_marker marker = { .number = 3, .position = 4711, .low = 4000, .link = { 1, 2 }, .head = 7,
                                            .rows = 123, .sum = 456, .tables = 11 };
 
 static void
@@ -33,30 +33,54 @@ a_marker_reads_back_and_each_damaged_byte_is_noticed(void **state)
 }
 
 static void
-a_chunk_of_the_index_reads_back(void **state)
+a_head_reads_back(void **state)
 {
     (void)state;
-    uint8_t name[SOUK_CHUNK_NAME], value[SOUK_CHUNK_HEAD + 2 * SOUK_ROW_BYTES];
-    const struct souk_index_row rows[] = { { 1, 2, { 3, { 4, 5 } }, true }, { 6, 7, { 8, { 9, 10 } }, false } };
-    struct souk_chunk chunk;
-    souk_chunk_name(name, 9);
-    uint8_t *p = souk_chunk_begin(value, 4711, (struct souk_link){ 1, 2 });
-    for (unsigned i = 0; i < 2; i++) p = souk_index_put(p, &rows[i]);
-    assert_ptr_equal(p, value + sizeof value);
-    struct souk_bytes called = { name, sizeof name };
-    assert_true(souk_chunk_open(called, (struct souk_bytes){ value, sizeof value }, &chunk));
-    assert_true(chunk.number == 9 && chunk.position == 4711 && chunk.link.high == 1 && chunk.link.low == 2);
-    assert_int_equal(chunk.count, 2);
-    for (uint32_t i = 0; i < 2; i++) {
-        struct souk_index_row row = souk_index_get(&chunk, i);
+    enum { TABLES = 3, ROWS = 2, BYTES = SOUK_HEAD_BYTES + 2 * TABLES + ROWS * SOUK_ROW_BYTES };
+    uint8_t value[BYTES];
+    const struct souk_index_row rows[ROWS] = { { 1, 2, { 3, { 4, 5 } }, true }, { 6, 7, { 8, { 9, 10 } }, false } };
+    const struct souk_head wrote = { .before = 8, .checkpoint = 4, .position = 4711, .link = { 1, 2 }, .tables = TABLES,
+                                     .rows = ROWS };
+    struct souk_head head;
+    uint8_t *p = souk_head_put(value, &wrote);
+    for (uint32_t i = 0; i < TABLES; i++) p = souk_head_put_table(p, 100 * i);
+    for (uint32_t i = 0; i < ROWS; i++) p = souk_head_put_row(p, &rows[i]);
+    assert_ptr_equal(p, value + BYTES);
+    assert_true(souk_head_read((struct souk_bytes){ value, BYTES }, &head));
+    assert_true(head.before == 8 && head.checkpoint == 4 && head.position == 4711);
+    assert_true(head.link.high == 1 && head.link.low == 2 && head.tables == TABLES && head.rows == ROWS);
+    for (uint32_t i = 0; i < TABLES; i++) assert_int_equal(souk_head_table(&head, i), 100 * i);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        struct souk_index_row row = souk_head_row(&head, i);
         assert_true(row.name == rows[i].name && row.position == rows[i].position && row.has_asks == rows[i].has_asks);
         assert_true(row.actor.kind == rows[i].actor.kind && souk_key_equal(row.actor.key, rows[i].actor.key));
         assert_int_equal(souk_index_sum(&row), souk_index_sum(&rows[i]));
     }
     assert_int_not_equal(souk_index_sum(&rows[0]), souk_index_sum(&rows[1]));
-    assert_false(souk_chunk_open(called, (struct souk_bytes){ value, sizeof value - 1 }, &chunk));
+    for (size_t length = 0; length < BYTES; length++)
+        assert_false(souk_head_read((struct souk_bytes){ value, length }, &head));
     value[0]++;
-    assert_false(souk_chunk_open(called, (struct souk_bytes){ value, sizeof value }, &chunk));
+    assert_false(souk_head_read((struct souk_bytes){ value, BYTES }, &head));
+}
+
+/* Later names lie behind earlier ones, whatever they are of, and the fixed ones behind all. */
+static void
+names_ascend(void **state)
+{
+    (void)state;
+    uint8_t names[5][SOUK_SNAPSHOT_NAME] = { { 0 } };
+    souk_snapshot_name(names[0], 7, 63, (souk_key){ UINT64_MAX, UINT64_MAX });
+    souk_table_name(names[1], 8, 255);
+    souk_head_name(names[2], 8);
+    souk_snapshot_name(names[3], 256, 1, (souk_key){ 0, 1 });
+    memcpy(names[4], "h", 1);
+    for (unsigned i = 1; i < 5; i++) assert_true(memcmp(names[i - 1], names[i], SOUK_SNAPSHOT_NAME) < 0);
+    uint64_t number;
+    uint32_t kind;
+    souk_key key;
+    assert_true(souk_snapshot_parse_name((struct souk_bytes){ names[0], SOUK_SNAPSHOT_NAME }, &number, &kind, &key));
+    assert_true(number == 7 && kind == 63 && key.low == UINT64_MAX);
+    assert_false(souk_snapshot_parse_name((struct souk_bytes){ names[2], SOUK_HEAD_NAME }, &number, &kind, &key));
 }
 
 /* All that a message is, in a table and back. */
@@ -111,7 +135,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_marker_reads_back_and_each_damaged_byte_is_noticed),
-        cmocka_unit_test(a_chunk_of_the_index_reads_back),
+        cmocka_unit_test(a_head_reads_back),
+        cmocka_unit_test(names_ascend),
         cmocka_unit_test(a_table_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

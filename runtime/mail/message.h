@@ -15,8 +15,8 @@ enum souk_message_class {
     SOUK_CALL,     /* To a port: `to.kind` is the port's number, `asker` the caller. Always an exit. */
     SOUK_ANSWER,   /* An exit: the answer to a request. */
     SOUK_LOADED,   /* To the keeper: an actor's snapshot is needed; from him: here it is. */
-    SOUK_CHUNK,    /* To the keeper: a snapshot of `to` under the name `due_ms`, in place of `time_ms`; or a shard's
-                    * table (`to` is nobody, `tag` the shard). It is written when `dep` is durable. */
+    SOUK_CHUNK,    /* To the keeper: a snapshot of `to`, in place of the one with the number `time_ms`; or a table of
+                    * the shard `tag` (`to` is nobody). Its number is `due_ms`; it is written when `dep` is durable. */
     SOUK_SIGNAL,   /* To a volatile actor, from the runtime or a verb: `tag` is an enum souk_signal. */
     SOUK_RETRY,    /* To an event-sourced actor whose turn has failed: its pause is over. */
     SOUK_NEWS,     /* To a subscriber: an event; `asker` says of which subscription. See work/topics.h. */

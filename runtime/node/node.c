@@ -119,8 +119,8 @@ serve(struct worker_thread *t)
         if (souk_memory_wants(p->memory)) souk_bed_call(&p->keeper_bed);
         tick(t);
         if (souk_loop_poll(w->loop, 0) || did) {
-            /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. What this round alone
-             * has made waits for the next: if that finds nothing to do, it is committed here. */
+            /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. What was made in
+             * this round waits for the next: if that finds nothing to do, it is committed here. */
             if (waits && souk_commit_wanted(p)) souk_bed_call(&p->journal_bed);
             looks = 0;
             continue;

@@ -64,6 +64,12 @@ add_wakes(struct table *table, const struct souk_wheel *wheel)
     }
 }
 
+static uint64_t
+next_number(struct souk_worker *w)
+{
+    return atomic_fetch_add_explicit(&w->partition->checkpoint.names, 1, memory_order_relaxed) + 1;
+}
+
 static void
 hand_over(struct souk_worker *w, struct souk_message *m)
 {
@@ -88,6 +94,7 @@ cut_table(struct souk_worker *w, struct souk_shard *shard)
         (void)souk_batch_chain(table.batch.at, (struct souk_link){ 0, 0 });
         struct souk_message *m = souk_message_new(w->heap, SOUK_CHUNK, table.batch.length);
         m->tag = shard->number;
+        m->due_ms = next_number(w);
         m->dep = shard->dep; /* What has consumed the others must be durable, too. */
         memcpy(m->body, table.batch.at, table.batch.length);
         hand_over(w, m);
@@ -100,14 +107,13 @@ cut_table(struct souk_worker *w, struct souk_shard *shard)
 static void
 cut_actor(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell, uint32_t epoch)
 {
-    struct souk_checkpoint *c = &w->partition->checkpoint;
     size_t length = souk_snapshot_size(cell);
     struct souk_message *m = souk_message_new(w->heap, SOUK_CHUNK, length);
     souk_snapshot_write(cell, m->body, length);
     m->to = (souk_ref){ cell->kind->number, cell->key };
     m->dep = cell->position;
     m->ending = cell->asks_count > 0;
-    m->due_ms = atomic_fetch_add_explicit(&c->names, 1, memory_order_relaxed) + 1;
+    m->due_ms = next_number(w);
     m->time_ms = souk_shard_file(shard, m->to.kind, m->to.key, cell->position, m->due_ms);
     hand_over(w, m);
     cell->dirty = false;

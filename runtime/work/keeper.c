@@ -116,6 +116,7 @@ gather(struct souk_partition *p, struct put *put, uint64_t durable)
            p->chunks.head && p->chunks.head->dep <= durable) {
         struct souk_message *m = souk_fifo_pop(&p->chunks);
         put->bytes += m->length;
+        if (m->due_ms > put->number) put->number = m->due_ms;
         souk_fifo_push(m->to.kind ? &put->snapshots : &put->tables, m);
         put->snapshots_count += m->to.kind != 0;
         put->tables_count += m->to.kind == 0;
@@ -153,7 +154,8 @@ add_head(struct souk_partition *p, struct put *put)
     struct souk_head head = { .before = c->head, .checkpoint = c->number, .tables = put->tables_count,
                               .rows = put->snapshots_count };
     head.position = souk_commit_end(p, &head.link);
-    put->number = atomic_fetch_add_explicit(&c->names, 1, memory_order_relaxed) + 1;
+    /* Of what is in it, so that it doesn't lie among what comes in later puts. Two workers' may have changed places. */
+    if (put->number <= c->head) put->number = c->head + 1;
     uint8_t *at = souk_head_put(put->head, &head);
     for (const struct souk_message *m = put->tables.head; m; m = m->next) at = add_table(p, put, at, m);
     for (const struct souk_message *m = put->snapshots.head; m; m = m->next) at = add_snapshot(p, put, at, m);

@@ -84,7 +84,7 @@ note_table(struct souk_recovery *r, uint64_t number, const struct souk_head *hea
     souk_keeper_note_table(r->p, (struct souk_table_place){ number, head->checkpoint, shard });
     if (head->checkpoint > r->marker.number) return SOUK_OK;
     souk_table_name(name, number, shard);
-    souk_err err = read_value(r, (struct souk_bytes){ name, sizeof name }, &value, &length, "a table of the checkpoint");
+    souk_err err = read_value(r, (struct souk_bytes){ name, sizeof name }, &value, &length, "a checkpoint's table");
     if (err) return err;
     err = take_table(r, (struct souk_bytes){ value, length }, shard);
     free(value);
@@ -157,7 +157,7 @@ read_heads(struct souk_recovery *r)
     if (err && err != SOUK_ERR_MISSING)
         return souk_recovery_fault(r, err, "the vault's last head cannot be read: %s", souk_err_text(err));
     c->number = r->marker.number;
-    atomic_store(&c->names, c->head);
+    atomic_store(&c->names, c->head); /* Or a row's, where two workers' have changed places. */
     err = c->head < r->marker.head ? SOUK_ERR_CORRUPT : SOUK_OK;
     for (uint64_t number = c->head; number && !err;) err = read_head(r, number, &number);
     if (!err && (r->marker.rows || r->marker.sum || r->tables != r->marker.tables)) err = SOUK_ERR_CORRUPT;

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "crash.h"
 #include "dead.h"
+#include "journal.h"
 #include "load.h"
 #include "provider.h"
 #include "sale_main.h"
@@ -26,6 +27,7 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "dead", souk_dead_main, "lists messages that were given up, has them tried again, or drops them" },
     { "load", souk_load_main, "drives a rush of buyers against a running node" },
     { "check", souk_check_main, "proves from its journal that a sale kept its promises" },
+    { "journal", souk_journal_main, "what is in a journal, whether it is sound, an actor as it was at any moment" },
     { "crash", souk_crash_main, "kill -9 in mid-rush, restart, check; as often as you like" },
 };
 

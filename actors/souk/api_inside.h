@@ -150,7 +150,7 @@ struct souk_api {
     _Atomic bool draining;
     _Atomic uint16_t port;
     _Atomic int fault;
-    _Atomic unsigned readers; /* Of the journal. */
+    _Atomic unsigned readers; /* Of the journal, at work. */
     struct api_worker *_Atomic workers[API_WORKERS_MAX];
 };
 

@@ -124,7 +124,9 @@ read_body(void *arg)
         if (!stopped(r)) tell_end(out, status, why);
         journal_out_close(&out);
     }
+    atomic_fetch_sub(&r->api->readers, 1); /* Before the client sees the end, and may come again. */
     (void)shutdown(r->fd, SHUT_WR);
+    close(r->fd);
     atomic_store(&r->done, true);
 }
 
@@ -247,8 +249,6 @@ static void
 reader_free(struct api_reader *r)
 {
     souk_thread_join(&r->thread);
-    close(r->fd);
-    atomic_fetch_sub(&r->api->readers, 1);
     free(r);
 }
 

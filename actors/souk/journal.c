@@ -98,7 +98,7 @@ ask_user(const char *directory, const struct journal_said *said, const char *why
     text[strcspn(text, "\n")] = 0;
     if (told && souk_ready_address(text, host, sizeof host, &port)) {
         int status = journal_ask(host, port, said);
-        if (status != EX_UNAVAILABLE && status != EX_NOHOST) return status;
+        if (status != JOURNAL_NO_NODE) return status;
     }
     fprintf(stderr, "souk journal %s: %s; if it is a node, --address HOST:PORT asks it\n", journal_words[said->word],
             why);
@@ -202,5 +202,6 @@ souk_journal_main(int argc, char **argv)
     if (t.data) return open_data(t.data, &t.said);
     if (!souk_ready_address(t.address, host, sizeof host, &port))
         return complain(&t.said, EX_USAGE, "--address takes HOST:PORT");
-    return journal_ask(host, port, &t.said);
+    status = journal_ask(host, port, &t.said);
+    return status == JOURNAL_NO_NODE ? EX_UNAVAILABLE : status;
 }

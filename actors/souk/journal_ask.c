@@ -176,10 +176,9 @@ journal_ask(const char *host, uint16_t port, const struct journal_said *said)
     if (!write_request(said, request, sizeof request, &length)) return complain(said, EX_USAGE, "that is too long");
     int fd = connect_to(host, port);
     if (fd < 0) {
-        int status = errno ? EX_UNAVAILABLE : EX_NOHOST;
         fprintf(stderr, "souk journal %s: no node answers on %s:%u: %s\n", journal_words[said->word], host, port,
                 errno ? strerror(errno) : "there is no such host");
-        return status;
+        return JOURNAL_NO_NODE;
     }
     struct answer a = { .in = fdopen(fd, "r") };
     int status = EX_OSERR;

@@ -141,7 +141,8 @@ int journal_unwritten(const struct journal_said *said);
 
 /* ---- journal_ask.c ---- */
 
-/* Asks a node over HTTP and prints what it says. */
+enum { JOURNAL_NO_NODE = -1 };
+/* Asks a node over HTTP and prints what it says. The status; JOURNAL_NO_NODE, with a sentence: none is there. */
 int journal_ask(const char *host, uint16_t port, const struct journal_said *said);
 
 #endif

@@ -147,8 +147,12 @@ decode(char *text)
     char *out = text;
     for (const char *in = text; *in; in++) {
         int high = *in == '%' ? hex(in[1]) : -1, low = high >= 0 ? hex(in[2]) : -1;
-        *out++ = low >= 0 ? (char)(high << 4 | low) : *in;
-        if (low >= 0) in += 2;
+        if (low < 0) {
+            *out++ = *in;
+        } else {
+            *out++ = (char)(high << 4 | low);
+            in += 2;
+        }
     }
     *out = 0;
 }

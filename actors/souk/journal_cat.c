@@ -16,7 +16,7 @@ struct cat {
     const struct journal_wanted *wanted;
     const struct journal_source *source;
     struct journal_out *out;
-    uint64_t end, lines;
+    uint64_t lines;
     struct souk_batch_reader *batch;
     souk_ref *actors;       /* The batch's dictionary. */
     uint32_t count, room;
@@ -244,7 +244,7 @@ take_batch(void *arg, struct souk_batch_reader *batch, size_t length)
 {
     struct cat *c = arg;
     if (batch->position < c->wanted->from) return SOUK_OK;
-    if (batch->position > c->end || !journal_goes_on(c->source)) return SOUK_ERR_CLOSED;
+    if (!journal_goes_on(c->source)) return SOUK_ERR_CLOSED;
     c->batch = batch;
     c->count = c->events = 0;
     c->turn = UINT32_MAX;
@@ -269,8 +269,8 @@ journal_cat(const struct journal_wanted *wanted, const struct journal_source *so
     int status = EX_OK;
     for (;;) {
         uint64_t durable = journal_durable(source);
-        c.end = durable < wanted->to ? durable : wanted->to;
-        if (next <= c.end) status = journal_read(source, next, &walk, why);
+        walk.until = durable < wanted->to ? durable : wanted->to;
+        if (next <= walk.until) status = journal_read(source, next, &walk, why);
         if (walk.next > next) next = walk.next;
         journal_out_flush(out);
         bool more = wanted->follow && source->wait && c.lines < wanted->limit && !out->gone && durable < wanted->to;

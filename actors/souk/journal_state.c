@@ -69,7 +69,7 @@ static souk_err
 take_batch(void *arg, struct souk_batch_reader *batch, size_t length SOUK_UNUSED)
 {
     struct state *s = arg;
-    if (batch->position > s->until || !journal_goes_on(s->source)) return SOUK_ERR_CLOSED;
+    if (!journal_goes_on(s->source)) return SOUK_ERR_CLOSED;
     souk_err err = note_messages(s, *batch);
     return err ? err : souk_past_batch(&s->past, batch);
 }
@@ -217,9 +217,9 @@ tell(struct state *s, char why[JOURNAL_WHY])
 static int
 replay(struct state *s, char why[JOURNAL_WHY])
 {
-    struct souk_walk walk = { .next = 1, .batch = take_batch, .arg = s };
     uint64_t end = journal_durable(s->source);
     s->until = s->wanted->at < end ? s->wanted->at : end;
+    struct souk_walk walk = { .next = 1, .until = s->until, .batch = take_batch, .arg = s };
     int status = journal_read(s->source, 1, &walk, why);
     if (s->past.failed) {
         snprintf(why, JOURNAL_WHY, "its events cannot be applied any more at position %" PRIu64 "%s%.200s",

@@ -20,7 +20,6 @@ struct tally { uint64_t count, bytes; };
 /* Of kind 0: of kinds and events beyond what there is room for. */
 struct stats {
     const struct journal_source *source;
-    uint64_t end;
     struct souk_walk walk;
     struct tally groups, batches, steps[STEPS], kinds[SOUK_KINDS_MAX], events[SOUK_KINDS_MAX][TAGS];
     struct souk_histogram group_bytes, batch_bytes, group_batches;
@@ -84,7 +83,7 @@ take_batch(void *arg, struct souk_batch_reader *batch, size_t length)
 {
     struct stats *s = arg;
     uint32_t turn = UINT32_MAX;
-    if (batch->position > s->end || !journal_goes_on(s->source)) return SOUK_ERR_CLOSED;
+    if (!journal_goes_on(s->source)) return SOUK_ERR_CLOSED;
     add(&s->batches, SOUK_BATCH_HEADER);
     souk_histogram_record(&s->batch_bytes, length);
     note_time(s, batch->time_ms);
@@ -112,7 +111,7 @@ take_group(void *arg, uint64_t first, struct souk_bytes bytes)
 {
     struct stats *s = arg;
     uint64_t batches = s->batches.count;
-    if (first > s->end) return SOUK_ERR_CLOSED;
+    if (first > s->walk.until) return SOUK_ERR_CLOSED;
     souk_err err = souk_walk_group(&s->walk, first, bytes);
     add(&s->groups, SOUK_GROUP_HEADER + GROUP_HEAD);
     souk_histogram_record(&s->group_bytes, bytes.length);
@@ -278,8 +277,7 @@ journal_stats(const struct journal_wanted *wanted, const struct journal_source *
         return EX_OSERR;
     }
     s->source = source;
-    s->end = journal_durable(source);
-    s->walk = (struct souk_walk){ .batch = take_batch, .arg = s };
+    s->walk = (struct souk_walk){ .until = journal_durable(source), .batch = take_batch, .arg = s };
     souk_err err = source->journal->ops->read(source->journal, 1, take_group, s);
     int status = journal_failed(source, err, &s->walk, why);
     if (!status && wanted->json) tell_json(s, out);

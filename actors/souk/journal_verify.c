@@ -19,7 +19,6 @@ struct verify {
     const struct journal_source *source;
     struct journal_out *out;
     char *why;
-    uint64_t end;
     bool has_marker, marker_seen;
     struct souk_marker marker;
     uint64_t groups, batches, steps, bytes, snapshots;
@@ -130,7 +129,7 @@ take_batch(void *arg, struct souk_batch_reader *batch, size_t length)
 {
     struct verify *v = arg;
     uint32_t turn = UINT32_MAX;
-    if (batch->position > v->end || !journal_goes_on(v->source)) return SOUK_ERR_CLOSED;
+    if (!journal_goes_on(v->source)) return SOUK_ERR_CLOSED;
     v->batches++;
     v->bytes += length;
     v->count = 0;
@@ -152,8 +151,8 @@ static souk_err
 take_group(void *arg, uint64_t first, struct souk_bytes bytes)
 {
     struct verify *v = arg;
-    if (first > v->end) return SOUK_ERR_CLOSED;
     if (!v->groups && first != 1) return wrong(v, "its beginning is not there; it begins", first);
+    if (first > v->walk.until) return SOUK_ERR_CLOSED;
     v->groups++;
     return souk_walk_group(&v->walk, first, bytes);
 }
@@ -162,7 +161,7 @@ static int
 read_journal(struct verify *v)
 {
     souk_journal *journal = v->source->journal;
-    v->walk = (struct souk_walk){ .batch = take_batch, .arg = v };
+    v->walk = (struct souk_walk){ .until = journal_durable(v->source), .batch = take_batch, .arg = v };
     souk_err err = journal->ops->read(journal, 1, take_group, v);
     int status = journal_failed(v->source, err, &v->walk, v->why);
     if (status || !v->has_marker || !v->marker.position || v->marker_seen) return status;
@@ -244,7 +243,7 @@ tell(const struct verify *v)
                       v->groups, v->batches, v->steps, v->bytes);
     if (v->batches)
         journal_out_print(out, ", up to position %" PRIu64 ", where the chain's link is %016" PRIx64 "%016" PRIx64,
-                          v->end < v->walk.next ? v->end : v->walk.next - 1, v->walk.link.high, v->walk.link.low);
+                          v->walk.next - 1, v->walk.link.high, v->walk.link.low);
     journal_out_print(out, "; %" PRIu64 " snapshots", v->snapshots);
     if (v->has_marker) journal_out_print(out, ", a checkpoint at position %" PRIu64, v->marker.position);
     journal_out_text(out, SOUK_TEXT("\n"));
@@ -263,7 +262,6 @@ journal_verify(const struct journal_wanted *wanted SOUK_UNUSED, const struct jou
     struct verify v = { .source = source, .out = out, .why = why, .heap = heap,
                         .scratch = souk_heap_alloc(heap, SOUK_SCRATCH_BYTES) };
     int status = read_marker(&v); /* First: what it vouches for is durable by now. */
-    v.end = journal_durable(source);
     if (!status) status = read_journal(&v);
     if (!status)
         status = vault_failed(&v, source->vault->ops->each(source->vault, (struct souk_bytes){ "s", 1 }, take_snapshot,

@@ -99,8 +99,8 @@ journal_want(const struct journal_said *said, const struct souk_secret *secret, 
     if (!read_time(said->since, 0, &w->since_ms) || !read_time(said->until, UINT64_MAX, &w->until_ms))
         wrong = "a time is written 2026-11-27T09:00:00Z, or in milliseconds since 1970";
     if (!read_number(said->from, 1, &w->from) || !read_number(said->to, UINT64_MAX, &w->to) ||
-        !read_number(said->at, UINT64_MAX, &w->at))
-        wrong = "a position is a number";
+        !read_number(said->at, UINT64_MAX, &w->at) || !w->from || !w->to || !w->at)
+        wrong = "a position is a number, from 1 on";
     if (!read_number(said->limit, UINT64_MAX, &w->limit)) wrong = "a limit is a number of lines";
     if (said->word == JOURNAL_STATE && (!said->kind || !said->key)) wrong = "whose state? say a kind and a key";
     if (wrong) snprintf(why, why_size, "%s", wrong);

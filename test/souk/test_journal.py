@@ -313,7 +313,7 @@ class AtRest(unittest.TestCase):
                       ('cat', self.data, '--nothing'), ('cat', self.data, '--kind', 'nothing'),
                       ('cat', self.data, '--kind', '0'), ('cat', self.data, '--key', 'ann'),
                       ('cat', self.data, '--kind', 'order', '--key', 'a,b,c,d,e'), ('cat', self.data, '--since', 'noon'),
-                      ('cat', self.data, '--from', '-1'), ('cat', self.data, '--limit', 'many'),
+                      ('cat', self.data, '--from', '-1'), ('cat', self.data, '--to', '0'), ('cat', self.data, '--limit', 'many'),
                       ('cat', self.data, '--follow'), ('state', 'order', self.data), ('state', self.data),
                       ('state', 'nothing', 'ann', self.data), ('state', 'order', 'ann', self.data),
                       ('state', '77', '0' * 31 + '1', self.data), ('stats', '--address', 'here')):

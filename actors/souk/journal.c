@@ -39,9 +39,9 @@ static const char usage_text[] =
     "  --follow             goes on with what becomes durable, until interrupted; of a running node\n"
     "  --at POSITION        the end, without it\n"
     "  --json               one line of JSON\n"
-    "Exits with 0 when all is well, 1 when no such actor did anything by then, 64 for what makes no sense, 65 when the\n"
-    "journal is damaged or of another version, 66 when there is none, 69 when no node answers, 74 when input or output\n"
-    "failed, 75 when another process uses the directory.\n";
+    "Exits with 0 when all is well, 1 when no such actor did anything by then, 64 for what makes no sense, 65 when\n"
+    "the journal is damaged or of another version, 66 when there is none, 69 when no node answers, 74 when input or\n"
+    "output failed, 75 when another process uses the directory.\n";
 
 struct telling { struct journal_said said; const char *data, *address; bool help; };
 
@@ -75,7 +75,7 @@ read_data(const struct souk_data *data, const struct journal_said *said)
     struct journal_out *out;
     char why[JOURNAL_WHY];
     if (!journal_want(said, &data->secret, &wanted, why, sizeof why)) return complain(said, EX_USAGE, why);
-    if (wanted.follow) return complain(said, EX_USAGE, "nobody writes to this directory, so there is nothing to follow");
+    if (wanted.follow) return complain(said, EX_USAGE, "--follow is for a node that runs: nobody writes here");
     if (!journal_out_open(&out, print, NULL)) return complain(said, EX_OSERR, souk_err_text(SOUK_ERR_MEMORY));
     int status = journal_run(&wanted, &source, out, why);
     bool unwritten = out->gone || fflush(stdout);

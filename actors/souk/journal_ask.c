@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/journal_ask.c -- asks a running node what is in its journal, over HTTP, and prints it as it comes: one request on
- * one connection, whose end is the answer's. A line in hand is all that is kept of it. See journal_inside.h. */
+/* souk/journal_ask.c -- asks a running node what is in its journal, over HTTP, and prints it as it comes: one request
+ * on one connection, whose end is the answer's. A line in hand is all that is kept of it. See journal_inside.h. */
 #define _GNU_SOURCE
 #include "journal_inside.h"
 

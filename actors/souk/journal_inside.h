@@ -25,7 +25,7 @@ struct journal_said {
     const char *kind, *key, *since, *until, *from, *to, *at, *limit, *events_only, *follow, *json;
 };
 /* Their names ("events-only") and places in it. */
-struct journal_option { const char *name; size_t offset; bool is_flag; unsigned words; /* Bits of enum journal_word. */ };
+struct journal_option { const char *name; size_t offset; bool is_flag; unsigned words; /* 1 << enum journal_word */ };
 enum { JOURNAL_OPTIONS = 11 };
 extern const struct journal_option journal_options[JOURNAL_OPTIONS];
 /* NULL: the word has no such option. */

@@ -242,8 +242,9 @@ tell_text(const struct stats *s, struct journal_out *out)
 {
     char from[SOUK_CLOCK_TEXT_BYTES], to[SOUK_CLOCK_TEXT_BYTES], room[24];
     uint64_t all = bytes_of(s), events = s->steps[SOUK_STEP_EVENT].count;
-    journal_out_print(out, "%" PRIu64 " bytes in %" PRIu64 " batches and %" PRIu64 " groups, up to position %" PRIu64 "\n",
+    journal_out_print(out, "%" PRIu64 " bytes in %" PRIu64 " batches and %" PRIu64 " groups, up to position %" PRIu64,
                       all, s->batches.count, s->groups.count, s->walk.next ? s->walk.next - 1 : 0);
+    journal_out_text(out, SOUK_TEXT("\n"));
     if (!s->batches.count) return;
     (void)souk_clock_format(s->first_ms, from);
     (void)souk_clock_format(s->last_ms, to);

@@ -55,8 +55,8 @@ check_body(struct verify *v, uint32_t number, enum souk_class class, uint32_t ta
     const struct souk_row *row = journal_row(kind, class, tag);
     if (!row) return lacks(v, class == SOUK_EVENT ? "an event" : "a message", tag, position);
     if (journal_body_fits(row->layout, body, v->scratch)) return SOUK_OK;
-    return wrong(v, class == SOUK_EVENT ? "an event that doesn't fit its table" : "a message that doesn't fit its table",
-                 position);
+    return wrong(v, class == SOUK_EVENT ? "an event that doesn't fit its table"
+                                        : "a message that doesn't fit its table", position);
 }
 
 /* An outcome's record is its asker's to know: it is one value of msgpack, or nothing. */

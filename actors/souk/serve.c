@@ -287,7 +287,7 @@ static int
 write_place(struct service *v)
 {
     int length = snprintf(v->place, sizeof v->place, "%s/souk.http", v->set.data);
-    if (length < 0 || length >= (int)sizeof v->place) return complain(EX_CANTCREAT, "the name is too long", v->set.data);
+    if (length < 0 || length >= (int)sizeof v->place) return complain(EX_CANTCREAT, "a name is too long", v->set.data);
     int status = write_file(v->place, souk_text_of(v->address));
     if (status) v->place[0] = 0;
     return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* work/past.h -- one actor made of its events, batch by batch: rebuild.c makes one whose state was spoilt, tools make one
- * as it was. It stands alone, beside the living one. For one thread. */
+/* work/past.h -- one actor made of its events, batch by batch: rebuild.c makes one whose state was spoilt, tools make
+ * one as it was. It stands alone, beside the living one. For one thread. */
 #ifndef SOUK_WORK_PAST_H
 #define SOUK_WORK_PAST_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/souk/test_journal.c -- `souk journal` on journals that no node would write: what is unknown is shown with a note,
- * what is damaged is found, and where. test_journal.py has a real one. */
+/* test/souk/test_journal.c -- `souk journal` on journals that no node would write: what is unknown is shown with a
+ * note, what is damaged is found, and where. test_journal.py has a real one. */
 #include "check_story.h"
 #include "souk/address_parts.h"
 #include "souk/journal_inside.h"

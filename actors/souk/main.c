@@ -14,6 +14,7 @@
 
 #include <souk/version.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -47,9 +48,19 @@ say_version(void)
     return printf("souk %s\n", SOUK_VERSION) < 0 || fflush(stdout) ? EX_IOERR : EX_OK;
 }
 
+/* Where standard output was closed the next file that is opened would take its place, and get what we print: a log of
+ * the database, say. What can only be read takes it instead, so that printing fails as it should. */
+static void
+hold_standard_files(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", O_RDONLY); /* The lowest that is free, so this one. */
+}
+
 int
 main(int argc, char **argv)
 {
+    hold_standard_files();
     const char *word = argc > 1 ? argv[1] : "";
     for (unsigned i = 0; i < SUBCOMMANDS; i++)
         if (strcmp(word, subcommands[i].name) == 0) return subcommands[i].main(argc - 1, argv + 1);

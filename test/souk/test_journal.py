@@ -196,6 +196,18 @@ class AtRest(unittest.TestCase):
         self.assertEqual(full.returncode, 74)
         self.assertIn(b'No space left', full.stderr)
 
+    def test_closed_standard_files(self):
+        """What is printed must not go into a file of the data directory that took the place of standard output."""
+        data = self.copy('closed')
+        for command in ('journal cat', 74), ('journal verify', 74), ('check', 74):
+            for closed, status in ('>&-', command[1]), ('>&- 2>&- <&-', command[1]), ('2>&- <&- >/dev/null', 0):
+                done = subprocess.run(['sh', '-c', f'exec "{PROGRAM}" {command[0]} "{data}" {closed}'], timeout=30,
+                                      capture_output=True, check=False)
+                self.assertEqual(done.returncode, status, (command, closed, done))
+        with open(os.path.join(data, 'lock'), encoding='ascii') as lock:
+            self.assertRegex(lock.read(), r'^\d+\n?$')
+        self.assertEqual(journal('verify', data).returncode, 0)
+
     # ---- state. ----
 
     def stock_by_position(self):

@@ -224,6 +224,7 @@ show_step(struct cat *c, const struct souk_step *step)
     bool names_actor = step->class == SOUK_STEP_TURN || step->class == SOUK_STEP_OPENED ||
                        step->class == SOUK_STEP_CLOSED;
     bool of_turn = step->class == SOUK_STEP_EVENT || step->class == SOUK_STEP_DEAD;
+    if (step->class == SOUK_STEP_OUTSTANDING) return SOUK_ERR_CORRUPT; /* A checkpoint's. */
     if (step->class == SOUK_STEP_ACTOR)
         return add_actor(c, (souk_ref){ step->kind, step->key }) ? SOUK_OK : SOUK_ERR_MEMORY;
     if (step->class == SOUK_STEP_TURN) {

@@ -66,6 +66,7 @@ kind_of(const struct stats *s, const struct souk_step *step, uint32_t turn)
     case SOUK_STEP_EVENT:
     case SOUK_STEP_DEAD: return actor < s->count ? s->actors[actor] : 0;
     case SOUK_STEP_ATTEMPT:
+    case SOUK_STEP_OUTSTANDING:
     case SOUK_STEP_END: break;
     }
     return kind < SOUK_KINDS_MAX ? kind : 0;
@@ -93,6 +94,7 @@ take_batch(void *arg, struct souk_batch_reader *batch, size_t length)
         const uint8_t *began = batch->at;
         souk_err err = souk_batch_next(batch, &step);
         if (err || step.class == SOUK_STEP_END) return err;
+        if (step.class == SOUK_STEP_OUTSTANDING) return SOUK_ERR_CORRUPT; /* A checkpoint's. */
         uint64_t bytes = (uint64_t)(batch->at - began);
         if (step.class == SOUK_STEP_ACTOR && !add_actor(s, step.kind)) return SOUK_ERR_MEMORY;
         if (step.class == SOUK_STEP_TURN) {

@@ -5,6 +5,7 @@
 #include "souk/address_parts.h"
 #include "souk/journal_inside.h"
 
+#include "work/checkpoint.h"
 #include "work/past.h"
 
 #include <setjmp.h>
@@ -316,10 +317,10 @@ put(struct shelf *s, const void *name, size_t name_length, const void *value, si
 }
 
 static void
-put_marker(struct shelf *s, uint64_t position, struct souk_link link)
+put_marker(struct shelf *s, const struct souk_marker *m)
 {
     uint8_t marker[SOUK_MARKER_BYTES];
-    souk_marker_write(marker, &(struct souk_marker){ .position = position, .link = link });
+    souk_marker_write(marker, m);
     put(s, "m", 1, marker, sizeof marker);
 }
 
@@ -328,21 +329,23 @@ the_marker(void **state)
 {
     struct shelf *s = *state;
     story_buy(s->story, 1, 1, ORDER_CREDIT);
-    struct souk_link link = s->story->w.link;
-    put_marker(s, 2, link);
+    struct souk_marker marker = { .number = 1, .position = 2, .link = s->story->w.link };
+    put_marker(s, &marker);
     sound(s);
     shows(s, ", a checkpoint at position 2\n");
-    put_marker(s, 1, link);
+    marker.position = 1;
+    put_marker(s, &marker);
     finds(s, "another history than the checkpoint's at position 1");
-    put_marker(s, 3, link);
+    marker.position = 3;
+    put_marker(s, &marker);
     finds(s, "it ends before the checkpoint at position 2");
     put(s, "m", 1, "nothing", 7);
     finds(s, "the checkpoint's marker cannot be read");
 }
 
-/* The snapshot of the sale as it is, of that position. */
+/* The snapshot of a sale without a past, under that number, up to that position. */
 static void
-put_snapshot(struct shelf *s, uint32_t kind, uint64_t position, size_t less)
+put_snapshot(struct shelf *s, uint64_t number, uint32_t kind, uint64_t position, size_t less)
 {
     struct souk_past past;
     uint8_t name[SOUK_SNAPSHOT_NAME], value[512];
@@ -352,27 +355,138 @@ put_snapshot(struct shelf *s, uint32_t kind, uint64_t position, size_t less)
     assert_true(length <= sizeof value);
     souk_snapshot_write(past.cell, value, length);
     souk_past_close(&past);
-    souk_snapshot_name(name, kind, s->story->sale.key);
+    souk_snapshot_name(name, number, kind, s->story->sale.key);
     put(s, name, sizeof name, value, length - less);
+}
+
+static void
+remove_snapshot(struct shelf *s, uint64_t number, uint32_t kind)
+{
+    uint8_t name[SOUK_SNAPSHOT_NAME];
+    souk_snapshot_name(name, number, kind, s->story->sale.key);
+    put(s, name, sizeof name, NULL, 0);
+}
+
+/* A chunk of the index with one row; its sum. */
+static uint64_t
+put_chunk(struct shelf *s, uint64_t number, uint64_t end, struct souk_link link, const struct souk_index_row *row)
+{
+    uint8_t name[SOUK_CHUNK_NAME], value[SOUK_CHUNK_HEAD + SOUK_ROW_BYTES];
+    souk_chunk_name(name, number);
+    souk_index_put(souk_chunk_begin(value, end, link), row);
+    put(s, name, sizeof name, value, sizeof value);
+    return souk_index_sum(row);
 }
 
 static void
 snapshots(void **state)
 {
     struct shelf *s = *state;
-    put_snapshot(s, sale_kind_number, 1, 0);
+    struct souk_link link = s->story->w.link;
+    struct souk_index_row row = { .name = 1, .position = 1, .actor = s->story->sale };
+    put_chunk(s, 1, 1, link, &row);
+    finds(s, "the vault is damaged: it has 0 of 1 snapshots");
+    put_snapshot(s, 1, sale_kind_number, 1, 0);
     sound(s);
     shows(s, "; 1 snapshots\n");
-    put_snapshot(s, sale_kind_number, 2, 0);
+    put_snapshot(s, 1, sale_kind_number, 2, 0);
     finds(s, "the vault is damaged: the snapshot of sale ");
     assert_non_null(strstr(s->why, " is from beyond the journal's end"));
-    put_snapshot(s, sale_kind_number, 1, 3);
+    put_snapshot(s, 1, sale_kind_number, 1, 3);
     finds(s, " cannot be read");
-    put_snapshot(s, sale_kind_number, 1, 0);
-    put_snapshot(s, 50, 1, 0);
+    remove_snapshot(s, 1, sale_kind_number);
+    put_snapshot(s, 2, sale_kind_number, 1, 0);
+    finds(s, " is not the one that the index has");
+    row.name = 2;
+    put_chunk(s, 2, 1, link, &row);
+    sound(s);
+    put_snapshot(s, 3, 50, 1, 0);
     finds(s, "the vault has actors of kind 50, which this program lacks");
+    remove_snapshot(s, 3, 50);
     put(s, "short", 5, "", 0);
-    finds(s, "");
+    finds(s, "it has a snapshot of nobody");
+}
+
+static void
+the_index(void **state)
+{
+    struct shelf *s = *state;
+    struct souk_link link = s->story->w.link, other = { 1, 2 };
+    struct souk_index_row row = { .name = 1, .position = 1, .actor = s->story->sale };
+    struct souk_marker marker = { .number = 1, .position = 1, .link = link, .chunk = 1, .rows = 1 };
+    put_snapshot(s, 1, sale_kind_number, 1, 0);
+    marker.sum = put_chunk(s, 1, 1, link, &row);
+    put_marker(s, &marker);
+    sound(s);
+    marker.rows = 2;
+    put_marker(s, &marker);
+    finds(s, "its index is not whole, it has 1 of 2 snapshots");
+    marker.rows = 1;
+    marker.sum++;
+    put_marker(s, &marker);
+    finds(s, "its index is not whole");
+    marker.sum--;
+    marker.chunk = 2; /* A chunk that vanished. */
+    put_marker(s, &marker);
+    finds(s, "its index is not whole");
+    marker.chunk = 1;
+    put_marker(s, &marker);
+    sound(s);
+    row.position = 3;
+    put_chunk(s, 2, 2, link, &row);
+    finds(s, "chunk 2 of its index has a snapshot from beyond what was durable");
+    row.position = 1;
+    put_chunk(s, 2, 1, other, &row);
+    finds(s, "another history than the checkpoint's at position 1");
+    put_chunk(s, 2, 2, link, &row);
+    finds(s, "it ends before the checkpoint at position 1");
+    put(s, "x12345678", 9, "nothing", 7);
+    finds(s, "a chunk of its index cannot be read");
+}
+
+/* A checkpoint's table of shard 7, with one message of that tag and body. */
+static void
+put_table(struct shelf *s, uint64_t position, const struct souk_row *row, const void *body)
+{
+    struct writer *w = &s->story->w;
+    struct souk_batch batch = { .at = NULL };
+    uint8_t name[SOUK_TABLE_NAME];
+    size_t length = row->layout->encoded(body);
+    struct souk_message *m = souk_message_new(w->heap, SOUK_TELL, length);
+    m->to = s->story->sale;
+    m->tag = row->tag;
+    m->id = (struct souk_id){ 1, 0 };
+    row->layout->put(m->body, body);
+    souk_batch_begin(&batch, w->heap);
+    souk_batch_outstanding(&batch, w->heap, m);
+    souk_batch_seal(&batch, 0, position, w->now_ms);
+    (void)souk_batch_chain(batch.at, (struct souk_link){ 0, 0 });
+    souk_message_free(w->heap, m);
+    souk_table_name(name, 1, 7);
+    put(s, name, sizeof name, batch.at, batch.length);
+}
+
+static void
+the_tables(void **state)
+{
+    struct shelf *s = *state;
+    struct souk_marker marker = { .number = 1, .position = 1, .link = s->story->w.link, .tables = 1 };
+    const struct sale_close closing = { 0 };
+    const struct sale_numbered event = { .number = 9 };
+    put_marker(s, &marker);
+    finds(s, "the vault is damaged: it has 0 of 1 tables");
+    put_table(s, 1, &sale_close_command, &closing);
+    sound(s);
+    put_table(s, 2, &sale_close_command, &closing);
+    finds(s, "the table of shard 7 cannot be read");
+    struct souk_row row = sale_open_command;
+    row.layout = sale_numbered_event.layout;
+    put_table(s, 1, &row, &event);
+    finds(s, "the table of shard 7 has a message 1.0 that doesn't fit");
+    marker.number = 2; /* Now it is another's. */
+    marker.tables = 0;
+    put_marker(s, &marker);
+    sound(s);
 }
 
 /* ---- A node that runs. ---- */
@@ -446,7 +560,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(a_right_one_is_sound), T(an_empty_one_too), T(messages_are_shown), T(an_unknown_kind), T(an_unknown_message),
         T(bodies_that_do_not_fit), T(a_step_that_makes_no_sense), T(a_turn_before_its_cause),
-        T(a_chain_that_is_broken), T(any_bit_that_is_flipped), T(the_marker), T(snapshots),
+        T(a_chain_that_is_broken), T(any_bit_that_is_flipped), T(the_marker), T(snapshots), T(the_index), T(the_tables),
         T(only_what_is_durable_is_read), T(keys_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,9 +96,9 @@ show_event(struct cat *c, const struct souk_step *step, souk_ref actor)
     int64_t ordinal = c->events++;
     if (!wants(c, actor, c->turn_ms)) return;
     const struct souk_kind *kind = journal_kind(actor.kind);
-    const struct souk_row *row = journal_row(kind, SOUK_EVENT, step->tag);
+    const struct souk_row *row = journal_event(kind, step->tag);
     souk_json_writer *w = begin(c, "event", ordinal, c->turn_ms, actor);
-    journal_put_row(w, "event", actor.kind, SOUK_EVENT, step->tag);
+    journal_put_row(w, "event", row, step->tag);
     journal_put_body(c->out, row ? row->layout : NULL, step->body, note_of(kind, row));
     end(c);
 }
@@ -123,7 +123,7 @@ put_command(struct cat *c, const struct souk_message *m, struct souk_bytes body)
     souk_json_writer *w = &c->out->line;
     const struct souk_kind *kind = journal_kind(m->to.kind);
     const struct souk_row *row = journal_row(kind, SOUK_COMMAND, m->tag);
-    journal_put_row(w, "message", m->to.kind, SOUK_COMMAND, m->tag);
+    journal_put_row(w, "message", row, m->tag);
     if (m->class == SOUK_ASK) put_asker(w, m->asker);
     if (m->class == SOUK_WAKE) journal_put_time(w, "due", m->due_ms);
     journal_put_body(c->out, row ? row->layout : NULL, body, note_of(kind, row));
@@ -154,7 +154,7 @@ put_call(struct cat *c, const struct souk_message *m, struct souk_bytes body)
     if (m->to.kind == souk_payment_port.number) souk_json_put_text(w, "port", souk_text_of(souk_payment_port.name));
     else souk_json_put_u64(w, "port", m->to.kind);
     journal_put_key(w, "call", m->to.key);
-    journal_put_row(w, "reply", m->asker.kind, SOUK_REPLY, m->tag);
+    journal_put_row(w, "reply", journal_row(journal_kind(m->asker.kind), SOUK_REPLY, m->tag), m->tag);
     journal_put_time(w, "due", m->due_ms);
     if (journal_call_open(body, &operation, &record)) {
         souk_json_put_text(w, "operation", operation);
@@ -198,7 +198,7 @@ show_other(struct cat *c, const struct souk_step *step, souk_ref actor)
     if (step->class == SOUK_STEP_OPENED || step->class == SOUK_STEP_CLOSED)
         souk_json_put_u64(w, "number", step->number);
     if (step->class == SOUK_STEP_OPENED) {
-        journal_put_row(w, "reply", actor.kind, SOUK_REPLY, step->tag);
+        journal_put_row(w, "reply", journal_row(journal_kind(actor.kind), SOUK_REPLY, step->tag), step->tag);
         journal_put_time(w, "due", step->due_ms);
     }
     end(c);

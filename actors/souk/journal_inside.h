@@ -90,6 +90,8 @@ const struct souk_kind *journal_kind(uint32_t number);
 const char *journal_refusal(uint32_t code);
 /* The row of a kind, which may be NULL; NULL: there is none. */
 const struct souk_row *journal_row(const struct souk_kind *kind, enum souk_class class, uint32_t tag);
+/* The same for what may stand in a journal as an event. */
+const struct souk_row *journal_event(const struct souk_kind *kind, uint32_t tag);
 /* A port's operation's layout, or NULL. */
 const struct souk_layout *journal_operation(struct souk_text name);
 /* Whether a body is one of that layout, and nothing else. `scratch` has SOUK_SCRATCH_BYTES. */
@@ -101,8 +103,8 @@ void journal_put_key(souk_json_writer *line, const char *name, souk_key key);
 void journal_put_time(souk_json_writer *line, const char *name, uint64_t ms);
 /* A kind's name; its number when it is a kind that we lack. */
 void journal_put_kind(souk_json_writer *line, const char *name, uint32_t kind);
-/* The name of a message, or its number. */
-void journal_put_row(souk_json_writer *line, const char *name, uint32_t kind, enum souk_class class, uint32_t tag);
+/* The name of a message; its number when there is no row. */
+void journal_put_row(souk_json_writer *line, const char *name, const struct souk_row *row, uint32_t tag);
 /* A body by its layout; without one, or when it doesn't fit, as what it is. Then the note, NULL for none, or that it
  * doesn't fit. */
 void journal_put_body(struct journal_out *out, const struct souk_layout *layout, struct souk_bytes body,

@@ -127,6 +127,12 @@ journal_row(const struct souk_kind *kind, enum souk_class class, uint32_t tag)
     return NULL;
 }
 
+const struct souk_row *
+journal_event(const struct souk_kind *kind, uint32_t tag)
+{
+    return journal_row(kind, SOUK_EVENT, tag);
+}
+
 const struct souk_layout *
 journal_operation(struct souk_text name)
 {
@@ -165,9 +171,8 @@ journal_put_kind(souk_json_writer *w, const char *name, uint32_t number)
 }
 
 void
-journal_put_row(souk_json_writer *w, const char *name, uint32_t kind, enum souk_class class, uint32_t tag)
+journal_put_row(souk_json_writer *w, const char *name, const struct souk_row *row, uint32_t tag)
 {
-    const struct souk_row *row = journal_row(journal_kind(kind), class, tag);
     if (row) souk_json_put_text(w, name, souk_text_of(row->name));
     else souk_json_put_u64(w, name, tag);
 }

@@ -160,7 +160,7 @@ kind_name(uint32_t number, char room[24])
 static const char *
 event_name(uint32_t kind, uint32_t tag, char room[24])
 {
-    const struct souk_row *row = journal_row(journal_kind(kind), SOUK_EVENT, tag);
+    const struct souk_row *row = journal_event(journal_kind(kind), tag);
     if (row) return row->name;
     snprintf(room, 24, "event %u", tag);
     return room;

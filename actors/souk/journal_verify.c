@@ -34,7 +34,7 @@ check_body(struct verify *v, uint32_t number, enum souk_class class, uint32_t ta
 {
     const struct souk_kind *kind = journal_kind(number);
     if (!kind) return lacks(v, "actors of kind", number, position);
-    const struct souk_row *row = journal_row(kind, class, tag);
+    const struct souk_row *row = class == SOUK_EVENT ? journal_event(kind, tag) : journal_row(kind, class, tag);
     if (!row) return lacks(v, class == SOUK_EVENT ? "an event" : "a message", tag, position);
     if (journal_body_fits(row->layout, body, v->scratch)) return SOUK_OK;
     const char *what = class == SOUK_EVENT ? "an event that doesn't fit its table"
@@ -56,7 +56,8 @@ verify_send(struct verify *v, const struct souk_step *step, uint64_t position)
         return one ? SOUK_OK : verify_wrong(v, "an outcome that is no record", position);
     }
     if (m->class != SOUK_CALL) return check_body(v, m->to.kind, SOUK_COMMAND, m->tag, step->body, position);
-    if (!journal_call_open(step->body, &operation, &record)) return verify_wrong(v, "a port call without its name", position);
+    if (!journal_call_open(step->body, &operation, &record))
+        return verify_wrong(v, "a port call without its name", position);
     const struct souk_layout *layout = journal_operation(operation);
     if (!layout || !journal_body_fits(layout, record, v->scratch))
         return verify_wrong(v, "a port call that doesn't fit its table", position);

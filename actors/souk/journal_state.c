@@ -134,7 +134,8 @@ tell_json(struct state *s, struct souk_text state)
         souk_json_put_u64(w, "position", o->id.position);
         souk_json_put_u64(w, "ordinal", o->id.ordinal);
         souk_json_put_text(w, "class", souk_text_of(class_name(o->class)));
-        if (o->class != SOUK_OUTCOME) journal_put_row(w, "message", journal_row(cell->kind, SOUK_COMMAND, o->tag), o->tag);
+        if (o->class != SOUK_OUTCOME)
+            journal_put_row(w, "message", journal_row(cell->kind, SOUK_COMMAND, o->tag), o->tag);
         if (o->class == SOUK_WAKE) journal_put_time(w, "due", o->due_ms);
         souk_json_object_close(w);
     }

@@ -388,6 +388,18 @@ class Running(unittest.TestCase):
         self.assertFalse(os.path.exists(os.path.join(self.stage.data, 'souk.http')))
         self.assertEqual(journal('verify', self.stage.data).returncode, 0)
 
+    def test_after_a_kill(self):
+        self.assertEqual(self.client.order('spring', 'ann', 'paid').status, 201)
+        running = journal('cat', '--address', self.stage.node.http)
+        self.stage.node.stop(signal.SIGKILL)
+        self.assertTrue(os.path.exists(os.path.join(self.stage.data, 'souk.http')))  # Nobody is there, and none is asked.
+        self.assertEqual(journal('cat', self.stage.data).stdout, running.stdout)
+        sound = journal('verify', self.stage.data)
+        self.assertEqual((sound.returncode, sound.stderr), (0, ''))
+        self.assertIn('; 0 snapshots\n', sound.stdout)
+        order = lines_of(journal('state', 'order', 'ann,paid', self.stage.data, '--json'))[0]
+        self.assertEqual((order['state']['customer'], order['state']['units']), ('ann', 1))
+
     def test_requests(self):
         get = self.client.get
         for path in 'cat?limit=1', 'cat?limit=1&follow=0', 'cat?kind=stock&key=spring%2Csku&limit=1':

@@ -11,7 +11,7 @@
 
 /* Where the vault saw the journal's link. */
 struct verify_seen { uint64_t position; struct souk_link link; };
-/* The last snapshot of an actor, by the index: its number, under a hash of who it is. 0, 0: none. */
+/* The last snapshot of an actor, by the heads: its number, under a hash of who it is. 0, 0: none. */
 struct verify_latest { uint64_t actor, name; };
 
 struct verify {
@@ -32,9 +32,9 @@ struct verify {
     size_t seen_count, seen_room, seen_at;
     struct verify_latest *latest; /* An open table, of a directory at rest. */
     uint64_t latest_count, latest_slots;
-    uint64_t chunk, rows, sum;
+    uint64_t rows, sum;       /* Of what is listed up to the marker's head. */
     uint32_t tables;
-    uint64_t snapshots;
+    uint64_t snapshots, found; /* Of the latter, those that count. */
 };
 
 /* A message as it stands in a batch or a table at that position. With errors there is a sentence. */
@@ -42,7 +42,7 @@ souk_err verify_send(struct verify *verify, const struct souk_step *step, uint64
 /* "... at position N", for SOUK_ERR_CORRUPT. */
 souk_err verify_wrong(struct verify *verify, const char *what, uint64_t position);
 
-/* The marker, the index and the tables, before the journal; the status. */
+/* The marker, the heads and the tables, before the journal; the status. */
 int verify_checkpoint(struct verify *verify);
 /* Whether the journal's link at a batch is what the vault saw there. */
 souk_err verify_link(struct verify *verify, const struct souk_batch_reader *batch) SOUK_MUST_CHECK;

@@ -341,6 +341,11 @@ the_marker(void **state)
     finds(s, "it ends before the checkpoint at position 2");
     put(s, "m", 1, "nothing", 7);
     finds(s, "the checkpoint's marker cannot be read");
+    uint8_t old[41] = { 1 }; /* Of an earlier version, which nobody uses any more. */
+    souk_store_be64_(old + 33, souk_hash_link((struct souk_link){ 0, 0 }, old, 33).low);
+    put(s, "m", 1, old, sizeof old);
+    sound(s);
+    shows(s, "; 0 snapshots, not looked at: an earlier version's, and no longer used\n");
 }
 
 /* The snapshot of a sale without a past, under that number, up to that position. */
@@ -367,14 +372,19 @@ remove_snapshot(struct shelf *s, uint64_t number, uint32_t kind)
     put(s, name, sizeof name, NULL, 0);
 }
 
-/* A chunk of the index with one row; its sum. */
+/* The head of a put with one snapshot, of that checkpoint, and with so many tables; its sum. It is the last one. */
 static uint64_t
-put_chunk(struct shelf *s, uint64_t number, uint64_t end, struct souk_link link, const struct souk_index_row *row)
+put_head(struct shelf *s, uint64_t number, struct souk_head head, const struct souk_index_row *row)
 {
-    uint8_t name[SOUK_CHUNK_NAME], value[SOUK_CHUNK_HEAD + SOUK_ROW_BYTES];
-    souk_chunk_name(name, number);
-    souk_index_put(souk_chunk_begin(value, end, link), row);
-    put(s, name, sizeof name, value, sizeof value);
+    uint8_t name[SOUK_HEAD_NAME], value[SOUK_HEAD_BYTES + 2 + SOUK_ROW_BYTES], *at, last[8];
+    head.rows = 1;
+    at = souk_head_put(value, &head);
+    if (head.tables) at = souk_head_put_table(at, 7);
+    at = souk_head_put_row(at, row);
+    souk_head_name(name, number);
+    put(s, name, sizeof name, value, (size_t)(at - value));
+    souk_store_be64_(last, number);
+    put(s, "h", 1, last, sizeof last);
     return souk_index_sum(row);
 }
 
@@ -382,10 +392,10 @@ static void
 snapshots(void **state)
 {
     struct shelf *s = *state;
-    struct souk_link link = s->story->w.link;
+    struct souk_head head = { .position = 1, .link = s->story->w.link };
     struct souk_index_row row = { .name = 1, .position = 1, .actor = s->story->sale };
-    put_chunk(s, 1, 1, link, &row);
-    finds(s, "the vault is damaged: it has 0 of 1 snapshots");
+    put_head(s, 1, head, &row);
+    finds(s, "the vault is damaged: 1 of 1 actors have lost their snapshots");
     put_snapshot(s, 1, sale_kind_number, 1, 0);
     sound(s);
     shows(s, "; 1 snapshots\n");
@@ -394,57 +404,69 @@ snapshots(void **state)
     assert_non_null(strstr(s->why, " is from beyond the journal's end"));
     put_snapshot(s, 1, sale_kind_number, 1, 3);
     finds(s, " cannot be read");
+    put_snapshot(s, 1, sale_kind_number, 1, 0);
+    put_snapshot(s, 3, sale_kind_number, 1, 0);
+    finds(s, " is listed nowhere");
+    row.name = 3;
+    head.before = 1;
+    put_head(s, 4, head, &row);
+    sound(s); /* The older one may stay, or go. */
     remove_snapshot(s, 1, sale_kind_number);
-    put_snapshot(s, 2, sale_kind_number, 1, 0);
-    finds(s, " is not the one that the index has");
-    row.name = 2;
-    put_chunk(s, 2, 1, link, &row);
     sound(s);
-    put_snapshot(s, 3, 50, 1, 0);
+    put_snapshot(s, 5, 50, 1, 0);
     finds(s, "the vault has actors of kind 50, which this program lacks");
-    remove_snapshot(s, 3, 50);
-    put(s, "short", 5, "", 0);
+    remove_snapshot(s, 5, 50);
+    put(s, "c-short", 7, "", 0);
     finds(s, "it has a snapshot of nobody");
 }
 
 static void
-the_index(void **state)
+the_heads(void **state)
 {
     struct shelf *s = *state;
-    struct souk_link link = s->story->w.link, other = { 1, 2 };
+    struct souk_head head = { .position = 1, .link = s->story->w.link };
     struct souk_index_row row = { .name = 1, .position = 1, .actor = s->story->sale };
-    struct souk_marker marker = { .number = 1, .position = 1, .link = link, .chunk = 1, .rows = 1 };
+    struct souk_marker marker = { .number = 1, .position = 1, .link = head.link, .head = 2, .rows = 1 };
     put_snapshot(s, 1, sale_kind_number, 1, 0);
-    marker.sum = put_chunk(s, 1, 1, link, &row);
+    put_marker(s, &marker);
+    finds(s, "the number of its last put is not right");
+    marker.sum = put_head(s, 2, head, &row);
     put_marker(s, &marker);
     sound(s);
     marker.rows = 2;
     put_marker(s, &marker);
-    finds(s, "its index is not whole, it has 1 of 2 snapshots");
+    finds(s, "it lists 1 of 2 snapshots, or others");
     marker.rows = 1;
     marker.sum++;
     put_marker(s, &marker);
-    finds(s, "its index is not whole");
+    finds(s, "it lists 1 of 1 snapshots, or others");
     marker.sum--;
-    marker.chunk = 2; /* A chunk that vanished. */
     put_marker(s, &marker);
-    finds(s, "its index is not whole");
-    marker.chunk = 1;
-    put_marker(s, &marker);
-    sound(s);
     row.position = 3;
-    put_chunk(s, 2, 2, link, &row);
-    finds(s, "chunk 2 of its index has a snapshot from beyond what was durable");
+    head.before = 2;
+    put_head(s, 4, head, &row);
+    finds(s, "put 4 has a snapshot from beyond what was durable");
     row.position = 1;
-    put_chunk(s, 2, 1, other, &row);
+    head.link.low ^= 1;
+    put_head(s, 4, head, &row);
     finds(s, "another history than the checkpoint's at position 1");
-    put_chunk(s, 2, 2, link, &row);
+    head.link.low ^= 1;
+    head.position = 2;
+    put_head(s, 4, head, &row);
     finds(s, "it ends before the checkpoint at position 1");
-    put(s, "x12345678", 9, "nothing", 7);
-    finds(s, "a chunk of its index cannot be read");
+    head.position = 1;
+    head.before = 3;
+    put_head(s, 4, head, &row);
+    finds(s, "the head of put 3 is missing");
+    head.before = 4;
+    put_head(s, 4, head, &row);
+    finds(s, "the head of put 4 cannot be read");
+    head.before = 2;
+    put_head(s, 4, head, &row);
+    sound(s);
 }
 
-/* A checkpoint's table of shard 7, with one message of that tag and body. */
+/* A table of shard 7 in put 2, with one message of that tag and body. */
 static void
 put_table(struct shelf *s, uint64_t position, const struct souk_row *row, const void *body)
 {
@@ -462,7 +484,7 @@ put_table(struct shelf *s, uint64_t position, const struct souk_row *row, const 
     souk_batch_seal(&batch, 0, position, w->now_ms);
     (void)souk_batch_chain(batch.at, (struct souk_link){ 0, 0 });
     souk_message_free(w->heap, m);
-    souk_table_name(name, 1, 7);
+    souk_table_name(name, 2, 7);
     put(s, name, sizeof name, batch.at, batch.length);
 }
 
@@ -470,20 +492,26 @@ static void
 the_tables(void **state)
 {
     struct shelf *s = *state;
-    struct souk_marker marker = { .number = 1, .position = 1, .link = s->story->w.link, .tables = 1 };
+    struct souk_head head = { .checkpoint = 1, .position = 1, .link = s->story->w.link, .tables = 1 };
+    struct souk_index_row row = { .name = 1, .position = 1, .actor = s->story->sale };
+    struct souk_marker marker = { .number = 1, .position = 1, .link = head.link, .head = 2, .rows = 1, .tables = 1 };
     const struct sale_close closing = { 0 };
     const struct sale_numbered event = { .number = 9 };
+    put_snapshot(s, 1, sale_kind_number, 1, 0);
+    marker.sum = put_head(s, 2, head, &row);
     put_marker(s, &marker);
-    finds(s, "the vault is damaged: it has 0 of 1 tables");
+    finds(s, "the vault is damaged: a table of put 2 is missing");
     put_table(s, 1, &sale_close_command, &closing);
     sound(s);
     put_table(s, 2, &sale_close_command, &closing);
     finds(s, "the table of shard 7 cannot be read");
-    struct souk_row row = sale_open_command;
-    row.layout = sale_numbered_event.layout;
-    put_table(s, 1, &row, &event);
+    struct souk_row open = sale_open_command;
+    open.layout = sale_numbered_event.layout;
+    put_table(s, 1, &open, &event);
     finds(s, "the table of shard 7 has a message 1.0 that doesn't fit");
     marker.number = 2; /* Now it is another's. */
+    put_marker(s, &marker);
+    finds(s, "it has 0 of 1 tables");
     marker.tables = 0;
     put_marker(s, &marker);
     sound(s);
@@ -560,7 +588,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(a_right_one_is_sound), T(an_empty_one_too), T(messages_are_shown), T(an_unknown_kind), T(an_unknown_message),
         T(bodies_that_do_not_fit), T(a_step_that_makes_no_sense), T(a_turn_before_its_cause),
-        T(a_chain_that_is_broken), T(any_bit_that_is_flipped), T(the_marker), T(snapshots), T(the_index), T(the_tables),
+        T(a_chain_that_is_broken), T(any_bit_that_is_flipped), T(the_marker), T(snapshots), T(the_heads), T(the_tables),
         T(only_what_is_durable_is_read), T(keys_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@ const struct api_route souk_api_routes[] = {
     { SOUK_HTTP_POST, "/admin/trace/*", api_admin_trace_switch },
     { SOUK_HTTP_GET, "/admin/dead", api_admin_dead },
     { SOUK_HTTP_POST, "/admin/dead/{letter}/replay", api_admin_replay },
+    { SOUK_HTTP_GET, "/admin/journal/*", api_admin_journal },
     { SOUK_HTTP_OTHER, NULL, NULL },
 };
 
@@ -307,6 +308,7 @@ leave(void *self, souk_worker *worker SOUK_UNUSED, unsigned number)
     struct api_worker *at = atomic_load(&api->workers[number]);
     answer_gone(at);
     at->leaving = true;
+    api_readers_end(at);
     souk_http_close(&at->http);
     souk_hints_close(&at->hints);
 }
@@ -323,6 +325,7 @@ tick(void *self, souk_worker *worker SOUK_UNUSED, unsigned number, uint64_t now_
         souk_http_drain(at->http);
     }
     api_feeds_tick(at, now_ns, at->draining);
+    api_readers_tick(at, at->draining);
     api_publish(at);
 }
 
@@ -332,7 +335,7 @@ idle(void *self, souk_worker *worker SOUK_UNUSED, unsigned number)
 {
     souk_api *api = self;
     struct api_worker *at = atomic_load_explicit(&api->workers[number], memory_order_relaxed); /* Our own. */
-    return at->draining && souk_http_in_flight(at->http) == 0 && souk_http_connections(at->http) == 0;
+    return at->draining && !at->readers && souk_http_in_flight(at->http) == 0 && souk_http_connections(at->http) == 0;
 }
 
 souk_err

@@ -17,8 +17,8 @@ enum { KEY_TEXT = 33, STATE_JSON_MAX = 8 * SOUK_LOOK_STATE_MAX, TRACE_MAX = 256 
 
 /* False when the call was answered. A page of another site may make a browser send a POST, but not without saying
  * so. */
-static bool
-allowed(struct api_call *call)
+bool
+api_admin_allowed(struct api_call *call)
 {
     struct souk_text origin;
     if (!call->at->api->options.admin) {
@@ -219,7 +219,7 @@ show_turns(struct souk_look *l, const struct souk_look_answer *answer)
 static void
 look_at_node(struct api_call *call, void (*done)(struct souk_look *, const struct souk_look_answer *))
 {
-    if (!allowed(call)) return;
+    if (!api_admin_allowed(call)) return;
     uint64_t most = number_of(call, "deepest", 0);
     call->look = (struct souk_look){ .queues = most < SOUK_LOOK_QUEUES ? (unsigned)most : SOUK_LOOK_QUEUES };
     look(call, SOUK_LOOK_AT_NODE, done);
@@ -345,7 +345,7 @@ void
 api_admin_actor(struct api_call *call)
 {
     souk_ref actor;
-    if (!allowed(call) || !read_actor(call, "/admin/actor/", &actor)) return;
+    if (!api_admin_allowed(call) || !read_actor(call, "/admin/actor/", &actor)) return;
     call->look = (struct souk_look){ .actor = actor };
     look(call, SOUK_LOOK_AT_ACTOR, show_actor);
 }
@@ -356,7 +356,7 @@ void
 api_admin_trace_switch(struct api_call *call)
 {
     souk_ref actor;
-    if (!allowed(call) || !read_actor(call, "/admin/trace/", &actor)) return;
+    if (!api_admin_allowed(call) || !read_actor(call, "/admin/trace/", &actor)) return;
     call->look = (struct souk_look){ .actor = actor, .on = number_of(call, "on", 1) != 0 };
     if (number_of(call, "stderr", 2) < 2)
         souk_worker_trace_aloud(call->at->worker, number_of(call, "stderr", 0) == 1);
@@ -368,7 +368,7 @@ api_admin_trace(struct api_call *call)
 {
     const struct souk_look_answer whole = { .silent = 0 };
     uint64_t first;
-    if (!allowed(call)) return;
+    if (!api_admin_allowed(call)) return;
     char *lines = malloc(TRACE_MAX);
     if (!lines) {
         api_problem(call, SOUK_PROBLEM_OVERLOADED, "there is no memory left", NULL, 0);
@@ -429,7 +429,7 @@ show_dead(struct souk_look *l, const struct souk_look_answer *answer)
 void
 api_admin_dead(struct api_call *call)
 {
-    if (!allowed(call)) return;
+    if (!api_admin_allowed(call)) return;
     call->look = (struct souk_look){ .on = false };
     look(call, SOUK_LOOK_AT_LETTERS, show_dead);
 }
@@ -454,7 +454,7 @@ replayed(struct souk_look *l, const struct souk_look_answer *answer)
 void
 api_admin_replay(struct api_call *call)
 {
-    if (!allowed(call)) return;
+    if (!api_admin_allowed(call)) return;
     char *end, text[24] = "";
     if (call->id.length < sizeof text) memcpy(text, call->id.at, call->id.length);
     call->look = (struct souk_look){ .letter = strtoull(text, &end, 10) };

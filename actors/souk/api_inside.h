@@ -2,7 +2,7 @@
 /* souk/api_inside.h -- what the files of the gateway share, and nobody else includes: api.c has the workers, the calls
  * and the routes; api_ask.c asks actors and answers clients; api_sale.c, api_feed.c, api_order.c, api_account.c and
  * api_webhook.c have a handler for each route; api_body.c renders; api_watch.c shows the metrics,
- * api_admin.c what is inside.
+ * api_admin.c what is inside, api_journal.c what is in the journal.
  *
  * A call is one request from its handler until its answer. It lies in a slab of its worker and is used again, so that a
  * request allocates nothing. A client that leaves ends its call at the next tick: what was asked of actors happens all
@@ -55,6 +55,7 @@ struct api_counts {
 
 struct api_call;
 struct api_worker;
+struct api_reader;
 
 struct api_route {
     enum souk_http_method method;
@@ -136,6 +137,7 @@ struct api_worker {
     souk_hints *hints;
     struct api_slab *slabs;
     struct api_call *free, *gone, *feeds;
+    struct api_reader *readers;
     bool leaving, draining;
     struct api_counts counts;
     struct souk_http_counters http_counts;
@@ -148,6 +150,7 @@ struct souk_api {
     _Atomic bool draining;
     _Atomic uint16_t port;
     _Atomic int fault;
+    _Atomic unsigned readers; /* Of the journal, at work. */
     struct api_worker *_Atomic workers[API_WORKERS_MAX];
 };
 
@@ -213,6 +216,19 @@ void api_admin_trace(struct api_call *call);
 void api_admin_trace_switch(struct api_call *call);
 void api_admin_dead(struct api_call *call);
 void api_admin_replay(struct api_call *call);
+
+/* ---- api_admin.c ---- */
+
+/* Whether the client may look inside. False: the call was answered. */
+bool api_admin_allowed(struct api_call *call);
+
+/* ---- api_journal.c ---- */
+
+void api_admin_journal(struct api_call *call);
+/* Lets go of the worker's readers that have come to their end; with `end` the others are told to. */
+void api_readers_tick(struct api_worker *at, bool end);
+/* Ends all of them, and waits. */
+void api_readers_end(struct api_worker *at);
 
 /* ---- api_feed.c ---- */
 

@@ -17,7 +17,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-enum { PARTS_MAX = 4, BODY_MAX = 64 << 10, FILE_MAX_BYTES = 4096, REFUSED = 1, WITHIN_MS = 5000, CONNECT_MS = 2000 };
+enum { BODY_MAX = 64 << 10, FILE_MAX_BYTES = 4096, REFUSED = 1, WITHIN_MS = 5000, CONNECT_MS = 2000 };
 
 static const char usage_text[] =
     "usage: souk ask (--data DIR | --ready-file FILE | --endpoint ENDPOINT) [--within MS] KIND KEY[,PART] MESSAGE\n"
@@ -41,7 +41,7 @@ struct asking {
     bool help, list;
     char found[FILE_MAX_BYTES]; /* The endpoint, when a file told it. */
     char key[1024];
-    struct souk_text parts[PARTS_MAX];
+    struct souk_text parts[SOUK_ADDRESS_PARTS];
     size_t parts_count;
     const struct souk_row *row;
     int status; /* Of the answer; -1: none yet. */
@@ -59,14 +59,6 @@ complain(int status, const char *what, const char *which)
 
 /* ---- What can be asked. ---- */
 
-static const struct souk_kind *
-find_kind(const char *name)
-{
-    for (const struct souk_kind *const *kind = souk_wire_kinds; *kind; kind++)
-        if (!strcmp((*kind)->name, name)) return *kind;
-    return NULL;
-}
-
 static bool
 can_be_asked(const struct souk_row *row)
 {
@@ -77,7 +69,7 @@ static int
 list(const char *only)
 {
     static const char *const types[] = { "", "bool", "u32", "u64", "i64", "key", "text", "bytes", "asker", "record" };
-    if (only && !find_kind(only)) return complain(EX_USAGE, "there is no such kind", only);
+    if (only && !souk_address_kind(souk_text_of(only))) return complain(EX_USAGE, "there is no such kind", only);
     for (const struct souk_kind *const *kind = souk_wire_kinds; *kind; kind++) {
         if (only && strcmp((*kind)->name, only)) continue;
         for (const struct souk_row *const *row = (*kind)->rows; *row; row++) {
@@ -149,25 +141,15 @@ find_endpoint(struct asking *a)
 static int
 split_key(struct asking *a, const char *key)
 {
-    size_t used = 0;
     if (strlen(key) >= sizeof a->key) return complain(EX_USAGE, "the key is too long", NULL);
-    for (const char *at = key;;) {
-        if (a->parts_count == PARTS_MAX) return complain(EX_USAGE, "the key has too many parts", key);
-        struct souk_text *part = &a->parts[a->parts_count++];
-        part->at = a->key + used;
-        while (*at && *at != ',') {
-            if (at[0] == '\\' && (at[1] == ',' || at[1] == '\\')) at++;
-            a->key[used++] = *at++;
-        }
-        part->length = (size_t)(a->key + used - part->at);
-        if (!*at++) return EX_OK;
-    }
+    a->parts_count = souk_address_split(souk_text_of(key), a->key, a->parts);
+    return a->parts_count ? EX_OK : complain(EX_USAGE, "the key has too many parts", key);
 }
 
 static int
 find_row(struct asking *a, const char *kind_name, const char *message)
 {
-    const struct souk_kind *kind = find_kind(kind_name);
+    const struct souk_kind *kind = souk_address_kind(souk_text_of(kind_name));
     if (!kind) return complain(EX_USAGE, "there is no such kind", kind_name);
     for (const struct souk_row *const *row = kind->rows; *row; row++)
         if (can_be_asked(*row) && !strcmp((*row)->name, message)) a->row = *row;

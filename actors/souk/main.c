@@ -5,6 +5,7 @@
 #include "check.h"
 #include "crash.h"
 #include "dead.h"
+#include "journal.h"
 #include "load.h"
 #include "provider.h"
 #include "sale_main.h"
@@ -13,6 +14,7 @@
 
 #include <souk/version.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -26,6 +28,7 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "dead", souk_dead_main, "lists messages that were given up, has them tried again, or drops them" },
     { "load", souk_load_main, "drives a rush of buyers against a running node" },
     { "check", souk_check_main, "proves from its journal that a sale kept its promises" },
+    { "journal", souk_journal_main, "what is in a journal, whether it is sound, an actor as it was at any moment" },
     { "crash", souk_crash_main, "kill -9 in mid-rush, restart, check; as often as you like" },
 };
 
@@ -45,9 +48,19 @@ say_version(void)
     return printf("souk %s\n", SOUK_VERSION) < 0 || fflush(stdout) ? EX_IOERR : EX_OK;
 }
 
+/* Where standard output was closed the next file that is opened would take its place, and get what we print: a log of
+ * the database, say. What can only be read takes it instead, so that printing fails as it should. */
+static void
+hold_standard_files(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", O_RDONLY); /* The lowest that is free, so this one. */
+}
+
 int
 main(int argc, char **argv)
 {
+    hold_standard_files();
     const char *word = argc > 1 ? argv[1] : "";
     for (unsigned i = 0; i < SUBCOMMANDS; i++)
         if (strcmp(word, subcommands[i].name) == 0) return subcommands[i].main(argc - 1, argv + 1);

@@ -43,6 +43,7 @@ struct service {
     char provider_key[SECRET_MAX], webhook_secret[SECRET_MAX];
     size_t provider_key_length, webhook_secret_length;
     char why[WHY_MAX], wire_why[WHY_MAX], address[ADDRESS_MAX];
+    char place[4096]; /* The file that says where it serves; empty: none yet. */
     souk_stripe *stripe;
     souk_wire *wire;
     souk_api *api;
@@ -267,13 +268,38 @@ remove_stale(const struct settings *s)
 
 /* Written aside and renamed, so that whoever waits for it never reads half. */
 static int
+write_file(const char *path, struct souk_text line)
+{
+    char aside[4096];
+    int length = snprintf(aside, sizeof aside, "%s.new", path);
+    if (length < 0 || length >= (int)sizeof aside) return complain(EX_CANTCREAT, "a file's name is too long", path);
+    FILE *file = fopen(aside, "we");
+    bool written = file && fprintf(file, "%.*s\n", (int)line.length, line.at) > 0;
+    if (file && fclose(file)) written = false;
+    if (written && !rename(aside, path)) return EX_OK;
+    complain(EX_CANTCREAT, path, strerror(errno));
+    unlink(aside);
+    return EX_CANTCREAT;
+}
+
+/* In the data directory, for tools that find it in use. */
+static int
+write_place(struct service *v)
+{
+    int length = snprintf(v->place, sizeof v->place, "%s/souk.http", v->set.data);
+    if (length < 0 || length >= (int)sizeof v->place) return complain(EX_CANTCREAT, "a name is too long", v->set.data);
+    int status = write_file(v->place, souk_text_of(v->address));
+    if (status) v->place[0] = 0;
+    return status;
+}
+
+static int
 write_ready(struct service *v)
 {
-    const char *path = v->set.ready_file;
-    char room[2048], aside[4096];
+    char room[2048];
     struct souk_text text;
     souk_json_writer writer;
-    if (!path) return EX_OK;
+    if (!v->set.ready_file) return EX_OK;
     souk_json_init(&writer, room, sizeof room);
     souk_json_object_open(&writer);
     souk_json_put_text(&writer, "http", souk_text_of(v->address));
@@ -281,19 +307,10 @@ write_ready(struct service *v)
     if (*souk_wire_endpoint_tcp(v->wire))
         souk_json_put_text(&writer, "zmq_tcp", souk_text_of(souk_wire_endpoint_tcp(v->wire)));
     souk_json_object_close(&writer);
-    int length = snprintf(aside, sizeof aside, "%s.new", path);
-    if (souk_json_done(&writer, &text) || length < 0 || length >= (int)sizeof aside)
-        return complain(EX_CANTCREAT, "the ready file's name is too long", NULL);
-    FILE *file = fopen(aside, "we");
-    bool written = file && fprintf(file, "%.*s\n", (int)text.length, text.at) > 0;
-    if (file && fclose(file)) written = false;
-    if (!written || rename(aside, path)) {
-        complain(EX_CANTCREAT, path, strerror(errno));
-        unlink(aside);
-        return EX_CANTCREAT;
-    }
-    v->ready = true;
-    return EX_OK;
+    if (souk_json_done(&writer, &text)) return complain(EX_CANTCREAT, "there is too much to say", v->set.ready_file);
+    int status = write_file(v->set.ready_file, text);
+    v->ready = !status;
+    return status;
 }
 
 static void
@@ -331,7 +348,8 @@ serve(struct service *v, const sigset_t *ends)
     bool bracketed = strchr(host, ':') != NULL;
     snprintf(v->address, sizeof v->address, "%s%.255s%s:%u", bracketed ? "[" : "", host, bracketed ? "]" : "",
              souk_api_port(v->api));
-    int status = write_ready(v);
+    int status = write_place(v);
+    if (!status) status = write_ready(v);
     if (status) return status;
     const char *tcp = souk_wire_endpoint_tcp(v->wire);
     fprintf(stderr, "souk: serving http on %s, zmq on %s%s%s, data in %s\n", v->address, souk_wire_endpoint(v->wire),
@@ -358,6 +376,7 @@ static void
 close_all(struct service *v)
 {
     if (v->ready) unlink(v->set.ready_file);
+    if (*v->place) unlink(v->place);
     if (v->node) souk_node_close(&v->node);
     if (v->api) souk_api_close(&v->api);
     if (v->wire) souk_wire_close(&v->wire);

@@ -98,9 +98,9 @@ bool souk_http_stream_write(souk_http_exchange *exchange, struct souk_text text)
 size_t souk_http_stream_unsent(const souk_http_exchange *exchange);
 enum { SOUK_HTTP_STREAM_MAX = 64 * 1024 };
 /* Ends the exchange without an answer and gives its socket away: what is sent there from now on, head and all, is the
- * caller's affair, on whatever thread, and so is closing it. For answers that must be waited for where the loop may not.
- * What the client asked behind this request is dropped. -1: it has left, has not taken its earlier answers, or there are
- * no descriptors left; then the exchange is still to be answered. */
+ * caller's affair, on whatever thread, and so is closing it. For answers that somebody must wait for, as loops may not.
+ * What the client asked behind this request is dropped. -1: it has left, has not taken its earlier answers, or there
+ * are no descriptors left; then the exchange is still to be answered. */
 int souk_http_take(souk_http_exchange *exchange) SOUK_MUST_CHECK;
 /* Ends the exchange without an answer and closes its connection: for simulated servers that break. Not from inside the
  * handler. */

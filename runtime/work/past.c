@@ -37,7 +37,6 @@ souk_past_batch(struct souk_past *past, struct souk_batch_reader *batch)
     enum { NOBODY = UINT32_MAX };
     struct souk_cell *cell = past->cell;
     uint32_t actors = 0, own = NOBODY, actor = NOBODY;
-    uint64_t time_ms = batch->time_ms;
     for (struct souk_step step;;) {
         souk_err err = souk_batch_next(batch, &step);
         if (err || step.class == SOUK_STEP_END) return err;
@@ -49,9 +48,9 @@ souk_past_batch(struct souk_past *past, struct souk_batch_reader *batch)
         bool asks = step.class == SOUK_STEP_OPENED || step.class == SOUK_STEP_CLOSED;
         if (asks || step.class == SOUK_STEP_TURN) actor = step.actor;
         else if (step.class != SOUK_STEP_EVENT) continue;
-        if (step.class == SOUK_STEP_TURN) time_ms = step.time_ms;
         if (actor == NOBODY || actor != own) continue;
         cell->position = batch->position;
+        if (step.class == SOUK_STEP_TURN) past->time_ms = step.time_ms;
         if (asks) take_ask(past, &step);
         if (step.class != SOUK_STEP_EVENT) continue;
         if (!souk_turn_replay_caught(cell, &past->scratch, step.tag, step.body, &past->catch)) {
@@ -59,6 +58,5 @@ souk_past_batch(struct souk_past *past, struct souk_batch_reader *batch)
             return SOUK_ERR_CLOSED;
         }
         past->events++;
-        past->time_ms = time_ms;
     }
 }

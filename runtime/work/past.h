@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* work/past.h -- one actor made of its events, batch by batch: rebuild.c makes one whose state was spoilt, tools make one
- * as it was. It stands alone, beside the living one. For one thread. */
+/* work/past.h -- one actor made of its events, batch by batch: rebuild.c makes one whose state was spoilt, tools make
+ * one as it was. It stands alone, beside the living one. For one thread. */
 #ifndef SOUK_WORK_PAST_H
 #define SOUK_WORK_PAST_H
 
@@ -15,7 +15,7 @@ struct souk_past {
     uint8_t *memory;             /* Behind the scratch. */
     struct souk_catch catch;     /* Says what was wrong, when it failed in a function of its author. */
     bool failed;                 /* An event of it could not be applied. */
-    uint64_t events, time_ms;    /* How many were applied, and when the last turn was that had any. */
+    uint64_t events, time_ms;    /* How many were applied; when its last turn on record was. */
 };
 
 /* A new actor, to which nothing has happened. Memory comes from the heap. */

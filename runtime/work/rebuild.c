@@ -57,14 +57,13 @@ static souk_err
 read_batch(void *arg, struct souk_batch_reader *batch, size_t length SOUK_UNUSED)
 {
     struct rebuild *r = arg;
-    if (batch->position > r->until) return SOUK_ERR_CLOSED;
     return batch->position >= r->from ? souk_past_batch(&r->past, batch) : SOUK_OK;
 }
 
 static souk_err
 rebuild(struct rebuild *r)
 {
-    struct souk_walk walk = { .unchained = true, .batch = read_batch, .arg = r };
+    struct souk_walk walk = { .until = r->until, .unchained = true, .batch = read_batch, .arg = r };
     souk_err err = read_snapshot(r);
     if (err || r->from > r->until) return err;
     err = r->p->journal->ops->read(r->p->journal, r->from, souk_walk_group, &walk);

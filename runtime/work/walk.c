@@ -22,6 +22,7 @@ souk_walk_group(void *walk, uint64_t first, struct souk_bytes bytes)
     struct souk_walk *w = walk;
     struct souk_link previous;
     uint32_t count;
+    if (w->until && first > w->until) return SOUK_ERR_CLOSED;
     if (!souk_group_open(bytes, &count, &previous))
         return wrong(w, SOUK_ERR_CORRUPT, "a group without its header", first);
     if (w->next && w->next != first) return wrong(w, SOUK_ERR_CORRUPT, "a gap", w->next);
@@ -35,6 +36,7 @@ souk_walk_group(void *walk, uint64_t first, struct souk_bytes bytes)
     for (; count; count--) {
         struct souk_batch_reader batch;
         size_t length;
+        if (w->until && w->next > w->until) return SOUK_ERR_CLOSED;
         souk_err err = souk_batch_open(&batch, (struct souk_bytes){ at, left }, w->unchained ? NULL : &w->link,
                                        &length);
         if (err == SOUK_ERR_VERSION) return wrong(w, err, "a batch of another version of souk", w->next);

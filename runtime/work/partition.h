@@ -490,7 +490,7 @@ struct souk_partition_options {
     uint32_t actors_max, volatile_max;
     uint64_t memory_max; /* 0: no limit. */
 };
-/* Makes a partition and brings it to where its journal ends. What was outstanding then waits to be handled, and no timer
+/* Makes a partition and brings it to where its journal ends. What was outstanding waits to be handled, and no timer
  * runs. Not yet any threads. Damage is told in `why`. */
 souk_err souk_partition_open(struct souk_partition **out, const struct souk_partition_options *options, char *why,
                              size_t why_size) SOUK_MUST_CHECK;

@@ -120,7 +120,6 @@ a_slow_recovery_says_how_far_it_is(void **state)
     for (const char *at = said; (at = strstr(at, "souk: recovering: ")); at++) lines++;
     assert_true(lines >= 3 && lines < GROUPS);
     assert_non_null(strstr(said, "% of the journal since the last checkpoint"));
-    assert_null(strstr(said, "100%"));
     souk_memory_store_close(&store);
 }
 

@@ -118,10 +118,12 @@ serve(struct worker_thread *t)
         bool did = souk_worker_step(w);
         if (souk_memory_wants(p->memory)) souk_bed_call(&p->keeper_bed);
         tick(t);
-        if (souk_loop_poll(w->loop, 0) || did) {
-            /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. What was made in
-             * this round waits for the next: if that finds nothing to do, it is committed here. */
-            if (waits && souk_commit_wanted(p)) souk_bed_call(&p->journal_bed);
+        bool more = souk_loop_poll(w->loop, 0) > 0;
+        if (more || did) {
+            /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. What a lone request
+             * has made in this round waits for the next: if that finds nothing to do, it is committed here. */
+            bool lone = !waits && !more && w->requests_count <= 1;
+            if (!lone && souk_commit_wanted(p)) souk_bed_call(&p->journal_bed);
             looks = 0;
             continue;
         }

@@ -65,12 +65,14 @@ struct souk_shard {
     _Atomic bool has_paused;    /* whether there are any: any thread may look. */
     struct souk_fifo probes;    /* Until it is let go of. */
     struct souk_filed filed;    /* Actors with a snapshot. */
-    struct souk_cell *noted;    /* Those that a checkpoint must look at: changed, or with messages that wait. */
+    struct souk_cell *noted;    /* Those that a checkpoint must look at: changed, or with messages that wait; */
+    struct souk_cell *uncut;    /* ... and those that the one under way has still to cut. */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
     uint64_t dep;               /* The highest position that its state depends on. */
     uint64_t now_ms;            /* The latest turn time in it. */
     _Atomic uint32_t cut;       /* The last checkpoint that has it; any thread may look. */
+    uint32_t tabled;            /* The last one that has its table. */
     uint32_t hand;              /* Where the search for idle actors goes on. */
     _Atomic uint32_t rebuilding; /* Actors whose state is being rebuilt: until then it cannot be cut. */
 };
@@ -189,6 +191,8 @@ struct souk_checkpoint {
     uint64_t young[2];          /* The last number when the checkpoint before this one began, and when this one did. */
     struct souk_table_place { uint64_t number, checkpoint; uint32_t shard; } *tables; /* All that are in the vault. */
     uint32_t tables_count, tables_room;
+    struct souk_replaced { uint64_t number; souk_ref actor; } *replaced; /* Snapshots that are to go with the marker. */
+    uint32_t replaced_count, replaced_room;
     unsigned phase;
 };
 

@@ -45,8 +45,9 @@
 
 /* ---- What a mistake does. ---- */
 
-/* Called with each expectation that isn't met, in many lines of text; it may leave by a longjmp(), as test frameworks
- * do, and may not when it wants the test to go on. NULL, as from the start: prints the text and aborts. */
+/* Called with an expectation that isn't met, in some lines of text; it may leave by a longjmp(), as test frameworks do.
+ * If it returns, the test goes on, and that kit complains no more. NULL, as from the start: prints the text and
+ * aborts. */
 void souk_kit_on_failure(void (*fail)(const char *file, int line, const char *text));
 
 /* ---- One actor alone. ---- */
@@ -59,7 +60,7 @@ souk_kit *souk_kit_open(const struct souk_kind *kind, const char *id);
 /* Frees it, after a last look whether all was told. NULL is allowed inside. */
 void souk_kit_close(souk_kit **kit_p);
 
-/* Keys as the actor's turns make them (for SOUK_ADDRESSES-like macros), and of ids with commas between them. */
+/* Keys as the actor's turns make them (souk_key_of, souk_key_pair), and of ids with commas between them. */
 souk_key souk_kit_key_of(const souk_kit *kit, struct souk_text id);
 souk_key souk_kit_key_pair(const souk_kit *kit, souk_key first, souk_key second);
 souk_key souk_kit_key(const souk_kit *kit, const char *ids);

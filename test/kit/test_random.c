@@ -132,6 +132,50 @@ a_property_is_held_against_each_step(void **state SOUK_UNUSED)
         "    souk_kit_close(&kit);\n"));
 }
 
+/* Looks at what the last step emitted, and remembers. */
+static unsigned sold;
+
+static void
+begin_open(souk_kit *kit)
+{
+    sold = 0;
+    SOUK_GIVEN(kit, till_opened, .owner = SOUK_TEXT("ann"));
+}
+
+static const char *
+seldom_sold(souk_kit *kit)
+{
+    struct till_sold e;
+    struct till_receipted printed;
+    for (uint32_t i = 0; SOUK_KIT_EMITTED(kit, till_sold, i, &e); i++) sold++;
+    souk_assert(sold < 2 || !SOUK_KIT_EMITTED(kit, till_receipted, 0, &printed) || printed.printed);
+    return NULL;
+}
+
+static void
+what_is_remembered_is_forgotten_by_begin(void **state SOUK_UNUSED)
+{
+    FAILS(.kind = &till_kind, .id = "shop,1", .fit = fit, .begin = begin_open, .holds = seldom_sold, .seed = 1);
+    assert_non_null(strstr(said, "sold < 2 || !"));
+    assert_non_null(strstr(said, "after 3 steps, "));
+    assert_non_null(strstr(said, "    /* Here comes what .begin does. */\n    SOUK_WHEN(kit, till_sell, .sale = "));
+}
+
+/* Makes another thing of what it has made itself. */
+static bool
+fickle(souk_kit *kit SOUK_UNUSED, const struct souk_layout *layout, void *message)
+{
+    if (layout == souk_layout_of_crooked_take) ((struct crooked_take *)message)->units ^= 1;
+    return true;
+}
+
+static void
+a_fickle_fit_is_found(void **state SOUK_UNUSED)
+{
+    FAILS(.kind = &crooked_kind, .id = "shelf", .seed = 5, .fit = fickle);
+    assert_non_null(strstr(said, "fit changes what it has made itself"));
+}
+
 static void
 an_impure_apply_is_found(void **state SOUK_UNUSED)
 {
@@ -159,6 +203,8 @@ main(void)
         cmocka_unit_test(a_planted_bug_is_found_and_shrunk),
         cmocka_unit_test(the_seed_it_tells_does_it_again),
         cmocka_unit_test(a_property_is_held_against_each_step),
+        cmocka_unit_test(what_is_remembered_is_forgotten_by_begin),
+        cmocka_unit_test(a_fickle_fit_is_found),
         cmocka_unit_test(an_impure_apply_is_found),
         cmocka_unit_test(what_nobody_would_send_is_found_too),
     };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/kit/test_write.c -- what the kit prints of a message can be compiled: each text here is also the code that made
  * the message. And that all types are drawn, fit their tables, and end when they are made simpler. */
-#include "node/kitdraw.h"
-#include <souk/sim.h>
+#include "node/kitrandom.h"
+#include "till.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,6 +82,53 @@ what_is_written_is_what_it_was_made_of(void **state SOUK_UNUSED)
     souk_kit_close(&kit);
 }
 
+static void
+a_sequence_is_written_as_a_test(void **state SOUK_UNUSED)
+{
+    struct till_count count;
+    struct till_show show = { .printed_min = 2 };
+    struct till_receipt receipt = { 1, -5 };
+    const struct souk_kit_random options = { .kind = &till_kind, .id = "shop,1" };
+    struct souk_kit_runner r = { .options = &options, .memory = souk_memory_open() };
+    r.heap = souk_heap_open(r.memory);
+    r.scratch = souk_heap_alloc(r.heap, SOUK_SCRATCH_BYTES);
+    struct souk_kit_step steps[] = {
+        { .act = SOUK_KIT_SAY, .row = &till_count_command, .layout = souk_layout_of_till_count,
+          .body = souk_kit_encode(r.heap, souk_layout_of_till_count, &count) },
+        { .act = SOUK_KIT_SAY, .row = &till_show_query, .layout = souk_layout_of_till_show,
+          .body = souk_kit_encode(r.heap, souk_layout_of_till_show, &show) },
+        { .act = SOUK_KIT_SAY, .row = &till_sell_command, .broken = true, .layout = souk_layout_of_till_sell,
+          .body = { "\x91", 1 } },
+        { .act = SOUK_KIT_PASS, .ms = 17 },
+        { .act = SOUK_KIT_END, .reply = till_counted_tag, .ending = SOUK_DONE, .layout = souk_layout_of_till_receipt,
+          .body = souk_kit_encode(r.heap, souk_layout_of_till_receipt, &receipt) },
+        { .act = SOUK_KIT_END, .reply = till_printed_tag, .ending = SOUK_DONE },
+        { .act = SOUK_KIT_END, .reply = till_printed_tag, .ending = SOUK_REFUSED, .refusal = SOUK_OVERLOADED },
+        { .act = SOUK_KIT_END, .reply = till_counted_tag, .ending = SOUK_REFUSED, .refusal = till_closed },
+        { .act = SOUK_KIT_END, .reply = till_counted_tag, .ending = SOUK_LATE },
+        { .act = SOUK_KIT_END, .reply = till_counted_tag, .ending = SOUK_DEAD },
+    };
+    struct souk_kit_tape tape = { steps, sizeof steps / sizeof *steps, 0 };
+    struct souk_kit_text text = { NULL, 0 };
+    FILE *out = souk_kit_text(&text);
+    souk_kit_tape_write(&r, out, &tape);
+    fclose(out);
+    assert_string_equal(text.at, "    souk_kit *kit = souk_kit_open(&till_kind, \"shop,1\");\n"
+                                 "    SOUK_WHEN(kit, till_count);\n"
+                                 "    SOUK_WHEN_QUERIED(kit, till_show, .printed_min = 2);\n"
+                                 "    SOUK_WHEN_BYTES(kit, till_sell, \"\\221\", 1);\n"
+                                 "    SOUK_WHEN_PASSED(kit, 17);\n"
+                                 "    SOUK_WHEN_ANSWERED(kit, till_counted, till_receipt, .number = 1, .total = -5);\n"
+                                 "    SOUK_WHEN_DONE(kit, till_printed);\n"
+                                 "    SOUK_WHEN_REFUSED(kit, till_printed, SOUK_OVERLOADED);\n"
+                                 "    SOUK_WHEN_REFUSED(kit, till_counted, till_closed);\n"
+                                 "    SOUK_WHEN_LATE(kit, till_counted);\n"
+                                 "    SOUK_WHEN_DEAD(kit, till_counted);\n"
+                                 "    souk_kit_close(&kit);\n");
+    free(text.at);
+    souk_memory_close(&r.memory);
+}
+
 /* ---- Drawing, and the way down. ---- */
 
 static void
@@ -121,6 +168,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_what_it_was_made_of),
+        cmocka_unit_test(a_sequence_is_written_as_a_test),
         cmocka_unit_test(all_that_is_drawn_fits_and_can_be_made_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,7 +189,8 @@ souk_kit_tape_shrink(struct souk_kit_runner *r, struct souk_kit_tape *tape, stru
 {
     struct shrinking s = { r, tape, failure, 0 };
     for (bool again = true; again && s.tries < TRIES;) {
-        again = drop_steps(&s) | rename_keys(&s);
+        again = drop_steps(&s);
+        again |= rename_keys(&s);
         for (uint32_t i = 0; i < tape->count; i++) again |= simplify_step(&s, i);
     }
 }

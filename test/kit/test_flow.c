@@ -22,7 +22,7 @@ static const struct souk_kind *const kinds[] = { &till_kind, &whim_kind, &crooke
 static souk_ref
 till(souk_flow *flow, unsigned i)
 {
-    return souk_ref(till, souk_sim_key_of(souk_flow_sim(flow), (struct souk_text){ "abcd" + i % TILLS, 1 }));
+    return souk_ref(till, souk_sim_key_of(souk_flow_sim(flow), (struct souk_text){ &"abcd"[i % TILLS], 1 }));
 }
 
 /* ---- A flow. ---- */

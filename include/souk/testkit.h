@@ -70,7 +70,7 @@ static inline souk_key souk_kit_id(uint64_t number) { return (souk_key){ number,
 souk_ref souk_kit_self(const souk_kit *kit);
 /* The time of the next turn. It begins as that of November 2023 and passes only by SOUK_WHEN_PASSED(). */
 uint64_t souk_kit_now_ms(const souk_kit *kit);
-/* Who asked in the last WHEN: what souk_turn_asker() gave there, for an answer that comes later. */
+/* Who asked in the last WHEN, for an answer that comes later. After SOUK_WHEN() it is what souk_turn_asker() gave. */
 souk_asker souk_kit_asker(const souk_kit *kit);
 /* The state as JSON, until the next call on this kit. */
 const char *souk_kit_state(souk_kit *kit);
@@ -79,16 +79,19 @@ const char *souk_kit_state(souk_kit *kit);
 #define SOUK_GIVEN(kit, event, ...) \
     souk_kit_given_((kit), SOUK_KIT_HERE_, &event##_event, SOUK_BODY_(event, __VA_ARGS__))
 
-/* The actor is asked this, by nobody in particular; is told it, so that nobody waits; gets bytes that may be no body of
- * the command at all; is asked a query. */
+/* The actor is asked this by another; is told it, so that nobody waits; is asked it from outside, where somebody waits
+ * but not for an answer of a later turn; is asked a query; gets bytes that may be no body of the command at all. */
 #define SOUK_WHEN(kit, command, ...) \
-    souk_kit_when_((kit), SOUK_KIT_HERE_, true, &command##_command, SOUK_BODY_(command, __VA_ARGS__))
+    souk_kit_when_((kit), SOUK_KIT_HERE_, SOUK_KIT_ASKED, &command##_command, SOUK_BODY_(command, __VA_ARGS__))
 #define SOUK_WHEN_TOLD(kit, command, ...) \
-    souk_kit_when_((kit), SOUK_KIT_HERE_, false, &command##_command, SOUK_BODY_(command, __VA_ARGS__))
-#define SOUK_WHEN_BYTES(kit, command, at, length) \
-    souk_kit_when_bytes_((kit), SOUK_KIT_HERE_, &command##_command, (struct souk_bytes){ (at), (length) })
+    souk_kit_when_((kit), SOUK_KIT_HERE_, SOUK_KIT_TOLD, &command##_command, SOUK_BODY_(command, __VA_ARGS__))
+#define SOUK_WHEN_REQUESTED(kit, command, ...) \
+    souk_kit_when_((kit), SOUK_KIT_HERE_, SOUK_KIT_REQUESTED, &command##_command, SOUK_BODY_(command, __VA_ARGS__))
 #define SOUK_WHEN_QUERIED(kit, query, ...) \
-    souk_kit_when_((kit), SOUK_KIT_HERE_, true, &query##_query, SOUK_BODY_(query, __VA_ARGS__))
+    souk_kit_when_((kit), SOUK_KIT_HERE_, SOUK_KIT_REQUESTED, &query##_query, SOUK_BODY_(query, __VA_ARGS__))
+#define SOUK_WHEN_BYTES(kit, command, at, length)                                                     \
+    souk_kit_when_bytes_((kit), SOUK_KIT_HERE_, SOUK_KIT_ASKED, &command##_command,                   \
+                         (struct souk_bytes){ (at), (length) })
 /* Time passes: wakes and deadlines of asks come when they are due. */
 #define SOUK_WHEN_PASSED(kit, ms) souk_kit_when_passed_((kit), SOUK_KIT_HERE_, (ms))
 /* What came of an ask or call, the one that has been open longest of those whose outcome goes to this reply: done, with
@@ -258,12 +261,14 @@ struct souk_kit_here_ { const char *file; int line; };
 #define SOUK_THEN_SENT_(kit, verb, to, reply, ms, command, ...)                                       \
     souk_kit_then_sent_((kit), SOUK_KIT_HERE_, (verb), (to), (reply), (ms), command##_command.tag,    \
                         souk_layout_of_##command, SOUK_BODY_(command, __VA_ARGS__))
+enum souk_kit_how_ { SOUK_KIT_ASKED, SOUK_KIT_TOLD, SOUK_KIT_REQUESTED };
 enum souk_kit_verb_ { SOUK_KIT_EVENT, SOUK_KIT_TELL, SOUK_KIT_ASK, SOUK_KIT_FORWARD, SOUK_KIT_WAKE, SOUK_KIT_CALL,
                       SOUK_KIT_ANSWER };
 
 void souk_kit_given_(souk_kit *, struct souk_kit_here_, const struct souk_row *, const void *body);
-void souk_kit_when_(souk_kit *, struct souk_kit_here_, bool asked, const struct souk_row *, const void *body);
-void souk_kit_when_bytes_(souk_kit *, struct souk_kit_here_, const struct souk_row *, struct souk_bytes);
+void souk_kit_when_(souk_kit *, struct souk_kit_here_, enum souk_kit_how_, const struct souk_row *, const void *body);
+void souk_kit_when_bytes_(souk_kit *, struct souk_kit_here_, enum souk_kit_how_, const struct souk_row *,
+                          struct souk_bytes);
 void souk_kit_when_passed_(souk_kit *, struct souk_kit_here_, uint64_t ms);
 void souk_kit_when_ended_(souk_kit *, struct souk_kit_here_, uint32_t reply, const char *name, enum souk_ending,
                           souk_verdict, const struct souk_layout *, const void *record);

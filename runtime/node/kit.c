@@ -59,6 +59,7 @@ verb_of(const struct souk_message *m)
 {
     switch ((enum souk_message_class)m->class) {
     case SOUK_TELL: return SOUK_KIT_TELL;
+    case SOUK_REQUEST: return SOUK_KIT_FORWARD;
     case SOUK_ASK: return is_kit(m->asker) ? SOUK_KIT_FORWARD : SOUK_KIT_ASK;
     case SOUK_WAKE: return SOUK_KIT_WAKE;
     case SOUK_CALL: return SOUK_KIT_CALL;

@@ -127,8 +127,9 @@ same_said(const struct souk_kit_said *a, const struct souk_kit_said *b)
 {
     return a->verb == b->verb && a->to.kind == b->to.kind && souk_key_equal(a->to.key, b->to.key) && a->tag == b->tag
            && a->reply == b->reply && a->number == b->number && a->ms == b->ms && a->ending == b->ending
-           && a->refusal == b->refusal && a->asker.number == b->asker.number && souk_text_equal(a->operation, b->operation)
-           && a->body.length == b->body.length && memcmp(a->body.at, b->body.at, a->body.length) == 0;
+           && a->refusal == b->refusal && a->asker.number == b->asker.number
+           && souk_text_equal(a->operation, b->operation) && a->body.length == b->body.length
+           && memcmp(a->body.at, b->body.at, a->body.length) == 0;
 }
 
 static void

@@ -103,7 +103,8 @@ say(struct souk_kit_runner *r, souk_kit *kit, struct souk_kit_step *step, struct
     step->skipped = !message && !malformed;
     step->broken = malformed;
     if (step->skipped) return;
-    souk_kit_when_bytes_(kit, here, step->row, step->body);
+    bool query = step->row->class == SOUK_QUERY;
+    souk_kit_when_bytes_(kit, here, query ? SOUK_KIT_REQUESTED : SOUK_KIT_ASKED, step->row, step->body);
     if (malformed && kit->verdict != SOUK_MALFORMED)
         souk_kit_complain(kit, here, "what is no body of its row was not refused as SOUK_MALFORMED", NULL);
 }

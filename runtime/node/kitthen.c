@@ -96,36 +96,31 @@ say_when(souk_kit *kit, const char *name, const struct souk_layout *layout, stru
 }
 
 void
-souk_kit_when_bytes_(souk_kit *kit, struct souk_kit_here_ here, const struct souk_row *row, struct souk_bytes body)
+souk_kit_when_bytes_(souk_kit *kit, struct souk_kit_here_ here, enum souk_kit_how_ how, const struct souk_row *row,
+                     struct souk_bytes body)
 {
+    static const enum souk_message_class classes[] = {
+        [SOUK_KIT_ASKED] = SOUK_ASK, [SOUK_KIT_TOLD] = SOUK_TELL, [SOUK_KIT_REQUESTED] = SOUK_REQUEST,
+    };
     souk_kit_begin(kit, here);
     souk_assert(row->kind == kit->kind->number && (row->class == SOUK_COMMAND || row->class == SOUK_QUERY));
     say_when(kit, row->name, row->layout, body);
-    bool query = row->class == SOUK_QUERY;
-    struct souk_message *m = souk_kit_message(kit, query ? SOUK_REQUEST : SOUK_ASK, row->tag, body.length);
-    kit->asked++;
-    if (query) m->ticket = kit->asked;
-    else m->asker = souk_kit_asker_of(kit->asked);
-    m->is_query = query;
-    m->due_ms = UINT64_MAX;
+    struct souk_message *m = souk_kit_message(kit, classes[how], row->tag, body.length);
+    kit->asked++; /* Also when it is told: the last asker is not this one's. */
+    if (how == SOUK_KIT_REQUESTED) m->ticket = kit->asked;
+    if (how == SOUK_KIT_ASKED) m->asker = souk_kit_asker_of(kit->asked);
+    m->is_query = row->class == SOUK_QUERY;
+    m->due_ms = how == SOUK_KIT_TOLD ? 0 : UINT64_MAX;
     if (body.length) memcpy(m->body, body.at, body.length);
     souk_kit_take(kit, m);
 }
 
 void
-souk_kit_when_(souk_kit *kit, struct souk_kit_here_ here, bool asked, const struct souk_row *row, const void *body)
+souk_kit_when_(souk_kit *kit, struct souk_kit_here_ here, enum souk_kit_how_ how, const struct souk_row *row,
+               const void *body)
 {
     struct souk_bytes bytes = souk_kit_encode(kit->heap, row->layout, body);
-    if (asked) {
-        souk_kit_when_bytes_(kit, here, row, bytes);
-    } else {
-        souk_kit_begin(kit, here);
-        say_when(kit, row->name, row->layout, bytes);
-        kit->asked++; /* Nobody's; so the last asker isn't taken for this one's. */
-        struct souk_message *m = souk_kit_message(kit, SOUK_TELL, row->tag, bytes.length);
-        memcpy(m->body, bytes.at, bytes.length);
-        souk_kit_take(kit, m);
-    }
+    souk_kit_when_bytes_(kit, here, how, row, bytes);
     release(kit, bytes);
 }
 

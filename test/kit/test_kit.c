@@ -90,6 +90,18 @@ every_verb_is_seen(void **state SOUK_UNUSED)
     SOUK_WHEN(kit, till_pass, .other = souk_kit_key(kit, "shop,2"));
     SOUK_THEN_FORWARDS(kit, souk_ref(till, souk_kit_key(kit, "shop,2")), till_count);
     SOUK_THEN_NOTHING(kit);
+    SOUK_WHEN_REQUESTED(kit, till_pass, .other = souk_kit_id(2));
+    SOUK_THEN_FORWARDS(kit, souk_ref(till, souk_kit_id(2)), till_count);
+    SOUK_THEN_NOTHING(kit);
+    SOUK_WHEN_REQUESTED(kit, till_sell, .sale = souk_kit_id(1), .lines = { NULL, 0 });
+    SOUK_THEN_ANSWERED(kit, till_receipt, .number = 2, .total = 300);
+    SOUK_THEN_NOTHING(kit);
+    SOUK_WHEN_REQUESTED(kit, till_count); /* Nobody outside waits for a later turn. */
+    SOUK_THEN(kit, till_counting, .who = { { 0, 0 }, 0, 0 });
+    SOUK_THEN_WAITS(kit);
+    SOUK_WHEN_LATE(kit, till_counted);
+    SOUK_THEN(kit, till_reckoned);
+    SOUK_THEN_NOTHING(kit);
     souk_kit_close(&kit);
 }
 

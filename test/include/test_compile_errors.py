@@ -123,6 +123,24 @@ on_ear_happened(struct ear *self, const struct ear_happened *c, souk_turn *turn)
 SOUK_VOLATILE(ear, EAR_TABLE);
 '''
 
+TEST = KIND.replace('souk/actor.h', 'souk/sim.h') + '''
+void test(void);
+void
+test(void)
+{
+    souk_kit *kit = souk_kit_open(&lamp_kind, "hall");
+    SOUK_GIVEN(kit, lamp_went, .on = true);
+    SOUK_WHEN(kit, lamp_other, .other = souk_kit_id(1));
+    SOUK_THEN_ASKS(kit, souk_ref(lamp, souk_kit_id(1)), lamp_turned, 10, lamp_turn, .on = true, .watts = 3);
+    SOUK_WHEN_LATE(kit, lamp_turned);
+    SOUK_THEN_REFUSED(kit, lamp_broken);
+    SOUK_WHEN_QUERIED(kit, lamp_show);
+    SOUK_THEN_ANSWERED(kit, lamp_view, .on = true);
+    souk_kit_close(&kit);
+    SOUK_KIT_RANDOM(.kind = &lamp_kind, .id = "hall", .seed = 1);
+}
+'''
+
 LISTENER = KIND[:KIND.index('#define LAMP_STATE')] + EAR  # A file has one kind.
 
 COMPILERS = [c for c in ('gcc', 'clang') if shutil.which(c)]
@@ -158,6 +176,19 @@ class CompileErrors(unittest.TestCase):
                 ('lamp_turn_event', 'SOUK_EVENTS(lamp_went)', 'SOUK_EVENTS(lamp_turn)'),
                 ('pointer', 'struct lamp_went e;', 'struct lamp_view e;')):
             self.fails(culprit, (old, new), text=LISTENER)
+
+    def test_a_test(self):
+        for compiler in COMPILERS:
+            self.assertIsNone(self.said(compiler, text=TEST))
+        for culprit, old, new in (
+                ('lamp_turn: a required field is not given', ', .on = true, .watts = 3);', ', .on = true);'),
+                ('[\'‘]watt[\'’]', '.on = true, .watts', '.on = true, .watt'),
+                ('lamp_turn_event', 'SOUK_GIVEN(kit, lamp_went, ', 'SOUK_GIVEN(kit, lamp_turn, .watts = 1, '),
+                ('lamp_went_command', 'SOUK_WHEN(kit, lamp_other, .other = souk_kit_id(1))',
+                 'SOUK_WHEN(kit, lamp_went, .on = true)'),
+                ('lamp_turned_answers_lamp_other', 'lamp_turn, .on = true, .watts = 3',
+                 'lamp_other, .other = souk_kit_id(1)')):
+            self.fails(culprit, (old, new), text=TEST)
 
     def test_a_missing_handler(self):
         self.fails('decide_lamp_turned', ('decide_lamp_turned(const', 'decide_lamp_turnt(const'))

@@ -268,6 +268,7 @@ fill(struct souk_partition *p, const struct souk_partition_options *o)
     p->keeper_heap = souk_heap_open(p->memory);
     souk_mailbox_init(&p->topics.box);
     p->topics.heap = souk_heap_open(p->memory);
+    p->topics.kinds = p->kinds;
     p->topics.group_heap = souk_heap_open(p->memory);
     p->workers_count = o->workers;
     p->workers = souk_heap_zalloc(p->heap, o->workers * sizeof(struct souk_worker *));

@@ -28,9 +28,9 @@
  *     #define STOCK_PAST(LIFTED, F, L, O) \
  *       LIFTED(1, stock_reserved_1, stock_reserved, F(1, key, reservation) F(2, u32, units))
  *
- * It is never emitted again, and nobody applies it: lift_stock_reserved_1(), a pure function of the kind's .c file, makes
- * a stock_reserved of it wherever the journal is read; see souk/actor.h. An event may be lifted more than once, each time
- * to one with a higher number. */
+ * It is never emitted again, and nobody applies it: lift_stock_reserved_1(), a pure function of the kind's .c file,
+ * makes a stock_reserved of it wherever the journal is read; see souk/actor.h. An event may be lifted more than once,
+ * each time to one with a higher number. */
 #ifndef SOUK_PROTOCOL_H
 #define SOUK_PROTOCOL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/contract.c -- `souk contract dump|check`: what this program's kinds can be told and remember, and which changes of
- * that break readers; main.c calls it. Offline: it needs no node and no data directory. */
+/* souk/contract.c -- `souk contract dump|check`: what this program's kinds can be told and remember, and which changes
+ * of that break readers; main.c calls it. Offline: it needs no node and no data directory. */
 #include "contract.h"
 
 #include "kinds.h"
@@ -23,12 +23,12 @@ enum { BREAKS = 1, FILE_MAX_BYTES = 8 << 20, PATH_MAX_BYTES = 4096 };
 static const char usage_text[] =
     "usage: souk contract dump [--kind KIND]\n"
     "       souk contract check OLD [NEW] [--json]\n"
-    "dump prints what this program's kinds can be told and what they remember, as JSON: kinds, rows and fields with their\n"
-    "numbers and types, refusals, states. check compares two of these and says of each change whether it breaks readers.\n"
-    "OLD and NEW are files, or directories whose *.json together are one; NEW may be left out, or -, for this program.\n"
-    "A data directory's own is DIR/contract.\n"
-    "Exits with 0 when nothing breaks, 1 when something does, 65 for what is no contract, 66 for what isn't there, 64 for\n"
-    "what makes no sense.\n";
+    "dump prints what this program's kinds can be told and what they remember, as JSON: kinds, rows and fields with\n"
+    "their numbers and types, refusals, states. check compares two of these and says of each change whether it breaks\n"
+    "readers. OLD and NEW are files, or directories whose *.json together are one; NEW may be left out, or -, for\n"
+    "this program. A data directory's own is DIR/contract.\n"
+    "Exits with 0 when nothing breaks, 1 when something does, 65 for what is no contract, 66 for what isn't there, 64\n"
+    "for what makes no sense.\n";
 
 static int
 complain(int status, const char *what, const char *which)

@@ -338,7 +338,7 @@ souk_state_check(const struct souk_kind *kind)
     for (const struct souk_field *f = fields; f < fields + count; f++) {
         if (f->type != SOUK_REC) continue;
         for (const struct souk_field *inner = f->record->fields(); inner->name; inner++)
-            if ((inner->shape != SOUK_ONE && inner->shape != SOUK_OPTIONAL) || inner->type == SOUK_STR || inner->type == SOUK_BIN ||
+            if (inner->shape == SOUK_LIST || inner->type == SOUK_STR || inner->type == SOUK_BIN ||
                 inner->type == SOUK_REC)
                 souk_panic(kind->name, (int)inner->type, "a record in a state is not flat: its text would dangle");
     }

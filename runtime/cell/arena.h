@@ -12,7 +12,7 @@ struct souk_arena { souk_heap *heap; };
 
 /* Frees what the containers of a state hold, and leaves it zeroed but for its arena. */
 void souk_state_clear(const struct souk_kind *kind, void *state);
-/* Checks that the records in a kind's containers are flat but for optional fields; panics with its name when they aren't. Once a kind. */
+/* Checks that the records in a kind's containers are flat; panics with its name when they aren't. Once a kind. */
 void souk_state_check(const struct souk_kind *kind);
 /* The size of a state as msgpack, and the state itself into exactly that many bytes; returns their end. */
 size_t souk_state_size(const struct souk_kind *kind, const void *state);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codec/contract.h -- what kinds can be told and what they remember, as data: made of a program's kinds, written as JSON,
- * read back, and one held against another. The data directory has one (node/terms.h), `souk contract` shows and compares
- * them, docs/contracts/ keeps those of the shop. Pure; any thread.
+/* codec/contract.h -- what kinds can be told and what they remember, as data: made of a program's kinds, written as
+ * JSON, read back, and one held against another. The data directory has one (node/terms.h), `souk contract` shows and
+ * compares them, docs/contracts/ keeps those of the shop. Pure; any thread.
  *
  * The text is always the same for the same kinds: a field, a refusal and a row stand on lines of their own. What reads
  * it wants the members in that order. docs/evolution.md shows one. */
@@ -50,8 +50,8 @@ typedef struct souk_contract {
     struct souk_contract_chunk *chunks; /* The memory behind it all. */
 } souk_contract;
 
-/* The contract of kinds, NULL at the end; borrows their names. `durable_only` leaves out volatile ones. SOUK_ERR_MEMORY:
- * nothing is to be closed. */
+/* The contract of kinds, NULL at the end; borrows their names. `durable_only` leaves out volatile ones.
+ * SOUK_ERR_MEMORY: nothing is to be closed. */
 souk_err souk_contract_of(souk_contract *out, const struct souk_kind *const *kinds, bool durable_only) SOUK_MUST_CHECK;
 /* Adds all kinds of another one, which is empty afterwards, also on an error. SOUK_ERR_USAGE: a number is there twice;
  * SOUK_ERR_MEMORY. */
@@ -65,8 +65,8 @@ void souk_contract_close(souk_contract *contract);
 
 /* ---- One held against another. ---- */
 
-/* Whom a change keeps from reading: nobody; programs that speak to the node by the old contract; the new program itself,
- * when it reads what was written under the old one. */
+/* Whom a change keeps from reading: nobody; programs that speak to the node by the old contract; the new program
+ * itself, when it reads what was written under the old one. */
 enum souk_breaks { SOUK_BREAKS_NOTHING, SOUK_BREAKS_CLIENTS, SOUK_BREAKS_DATA };
 
 struct souk_contract_change {

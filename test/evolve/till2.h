@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/evolve/till2.h -- the till of till1.h, grown up: several lines are sold at once and in a currency, which made the
- * event another one; lines can be returned, so the records in the state's map have one more field; and the rest grew at
- * its end. */
+/* test/evolve/till2.h -- the till of till1.h, grown up: several lines are sold at once and in a currency, which made
+ * the event another one; lines can be returned, so the records in the state's map have one more field; and the rest
+ * grew at its end. */
 #ifndef TEST_EVOLVE_TILL2_H
 #define TEST_EVOLVE_TILL2_H
 

@@ -6,7 +6,8 @@
 SOUK_STATE(till3, TILL3_STATE);
 
 static souk_verdict
-decide_till3_sell(const struct till3 *t SOUK_UNUSED, const struct till3_sell *c SOUK_UNUSED, souk_turn *turn SOUK_UNUSED)
+decide_till3_sell(const struct till3 *t SOUK_UNUSED, const struct till3_sell *c SOUK_UNUSED,
+                  souk_turn *turn SOUK_UNUSED)
 {
     return SOUK_ACCEPT;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/evolve/till3.h -- the till of till1.h with the same messages, and a state that its snapshots cannot be read into. */
+/* test/evolve/till3.h -- the till of till1.h with the same messages, and a state that its snapshots cannot be read
+ * into. */
 #ifndef TEST_EVOLVE_TILL3_H
 #define TEST_EVOLVE_TILL3_H
 

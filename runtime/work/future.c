@@ -33,8 +33,8 @@ souk_recovery_knows_sent(struct souk_recovery *r)
         const struct souk_kind *kind = r->p->kinds[m->to.kind];
         if (knows_command(kind, m->tag)) continue;
         return souk_recovery_fault(r, SOUK_ERR_VERSION,
-                                   "the journal has a command %u to %s %016llx%016llx, sent at position %llu, which this "
-                                   "program's %s lacks: a newer program wrote it", m->tag, kind->name,
+                                   "the journal has a command %u to %s %016llx%016llx, sent at position %llu, which "
+                                   "this program's %s lacks: a newer program wrote it", m->tag, kind->name,
                                    (unsigned long long)m->to.key.high, (unsigned long long)m->to.key.low,
                                    (unsigned long long)m->id.position, kind->name);
     }

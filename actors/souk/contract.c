@@ -118,9 +118,9 @@ dump(const char *only)
     souk_contract contract;
     int status = ours(&contract, only);
     if (status != EX_OK) return status;
-    size_t length = souk_contract_write(&contract, NULL, 0);
+    size_t length = souk_contract_write(&contract, false, NULL, 0);
     char *text = souk_system_alloc(length);
-    if (text) souk_contract_write(&contract, text, length);
+    if (text) souk_contract_write(&contract, false, text, length);
     bool good = text && fwrite(text, 1, length, stdout) == length && fflush(stdout) == 0;
     free(text);
     souk_contract_close(&contract);

@@ -2,9 +2,11 @@
 /* codec/contract.c -- contracts made of kinds, and written; see contract.h. */
 #include "codec/contract.h"
 
+#include "base/hash.h"
 #include "base/heap.h"
 #include "codec/contractmemory.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,8 +258,14 @@ put_kind(struct sink *s, const struct souk_contract_kind *kind)
     put_words(s, "]}");
 }
 
+uint64_t
+souk_contract_sum(const char *text, size_t length)
+{
+    return souk_hash_link((struct souk_link){ 0, 0 }, text, length).high;
+}
+
 size_t
-souk_contract_write(const souk_contract *contract, char *out, size_t room)
+souk_contract_write(const souk_contract *contract, bool sealed, char *out, size_t room)
 {
     struct sink s = { out, room, 0 };
     print(&s, "{\"contract\":%d,\"kinds\":[", SOUK_CONTRACT_VERSION);
@@ -265,6 +273,9 @@ souk_contract_write(const souk_contract *contract, char *out, size_t room)
         if (i) put(&s, ',');
         put_kind(&s, &contract->kinds[i]);
     }
-    put_words(&s, "\n]}\n");
+    put_words(&s, "\n]");
+    if (sealed)
+        print(&s, ",\"sum\":\"%016" PRIx64 "\"", s.length <= room ? souk_contract_sum(out, s.length) : 0);
+    put_words(&s, "}\n");
     return s.length;
 }

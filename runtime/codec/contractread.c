@@ -5,6 +5,9 @@
 #include "codec/contract.h"
 #include "codec/contractmemory.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 struct reading {
     souk_contract *contract;
     const char *at, *end;
@@ -283,6 +286,17 @@ kind(struct reading *r)
     fail(r, err == SOUK_ERR_USAGE ? SOUK_ERR_MALFORMED : err);
 }
 
+/* A sealed one says at its end what the sum of all before is. */
+static void
+seal(struct reading *r, const char *begin)
+{
+    char sum[24];
+    size_t length = (size_t)(r->at - begin);
+    if (r->err || !has_member(r, "sum", false)) return;
+    snprintf(sum, sizeof sum, "\"%016" PRIx64 "\"", souk_contract_sum(begin, length));
+    want(r, sum);
+}
+
 souk_err
 souk_contract_read(souk_contract *out, struct souk_text from, uint32_t *line)
 {
@@ -295,6 +309,7 @@ souk_contract_read(souk_contract *out, struct souk_text from, uint32_t *line)
     if (version < 1) fail(&r, SOUK_ERR_MALFORMED);
     member(&r, "kinds", false);
     for (bool opened = false; another(&r, &opened);) kind(&r);
+    seal(&r, from.at);
     want(&r, "}");
     space(&r);
     if (r.at != r.end) fail(&r, SOUK_ERR_MALFORMED);

@@ -100,9 +100,9 @@ souk_terms_keep(const char *directory, const struct souk_kind *const *kinds, cha
     size_t is_length;
     souk_err err = our_contract(&ours, kinds);
     if (err) return err;
-    size_t length = souk_contract_write(&ours, NULL, 0);
+    size_t length = souk_contract_write(&ours, true, NULL, 0);
     char *text = length <= TERMS_MAX ? souk_system_alloc(length) : NULL;
-    if (text) souk_contract_write(&ours, text, length);
+    if (text) souk_contract_write(&ours, true, text, length);
     souk_contract_close(&ours);
     if (!text) return length <= TERMS_MAX ? SOUK_ERR_MEMORY : SOUK_ERR_TOO_LARGE;
     err = read_text(directory, &is, &is_length, why, why_size);

@@ -330,6 +330,9 @@ a_damaged_contract_is_told(void **state)
     struct told told = run(first, NULL, 0, false, 0);
     assert_int_equal(told.err, SOUK_ERR_CORRUPT);
     assert_non_null(strstr(told.why, "/contract is damaged in line 2"));
+    write_first(false); /* What could be read, but is not what was written. */
+    shell("sed -i 's/\"type\":\"key\"/\"type\":\"u32\"/' '%s'/contract");
+    assert_int_equal(run(first, NULL, 0, false, 0).err, SOUK_ERR_CORRUPT);
     shell("echo '{\"contract\":2,\"kinds\":[],\"more\":1}' > '%s'/contract");
     is_refused(first, "/contract is of a later version", true);
 }

@@ -59,8 +59,8 @@ souk_err souk_contract_add(souk_contract *contract, souk_contract *more) SOUK_MU
 /* Reads a text, which may go afterwards. SOUK_ERR_VERSION when it is of a later version than this, else
  * SOUK_ERR_MALFORMED, SOUK_ERR_MEMORY; `line` says where. */
 souk_err souk_contract_read(souk_contract *out, struct souk_text text, uint32_t *line) SOUK_MUST_CHECK;
-/* Writes at most `room` bytes, and says how many there are in all; no final zero. One that is sealed ends in a sum of all
- * before it: whoever reads it then finds damage. */
+/* Writes at most `room` bytes, and says how many there are in all; no final zero. One that is sealed ends in a sum of
+ * all before it: whoever reads it then finds damage. */
 size_t souk_contract_write(const souk_contract *contract, bool sealed, char *out, size_t room);
 void souk_contract_close(souk_contract *contract);
 

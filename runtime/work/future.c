@@ -11,8 +11,8 @@ souk_recovery_knows_event(struct souk_recovery *r, const struct souk_identity *a
     const struct souk_kind *kind = actor->kind;
     if (souk_event_row(kind, tag)) return SOUK_OK;
     return souk_recovery_fault(r, SOUK_ERR_VERSION,
-                               "the journal has event %u of %s %016llx%016llx at position %llu, which this program's %s "
-                               "lacks: a newer program wrote it", tag, kind->name, (unsigned long long)actor->key.high,
+                               "the journal has event %u of %s %016llx%016llx at position %llu, which this program's "
+                               "%s lacks: a newer program wrote it", tag, kind->name, (unsigned long long)actor->key.high,
                                (unsigned long long)actor->key.low, (unsigned long long)position, kind->name);
 }
 

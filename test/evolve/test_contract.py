@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`souk contract`: the checked-in contracts of the shop's kinds are this program's, and each change of one that would keep
-a reader from reading is found and told whom it breaks."""
+"""`souk contract`: the checked-in contracts of the shop's kinds are this program's, and each change of one that would
+keep a reader from reading is found and told whom it breaks."""
 import copy
 import json
 import os
@@ -57,7 +57,8 @@ def aged():
         'refusals': [{'code': 1, 'name': 'till_shut', 'sentence': 'it is shut'},
                      {'code': 2, 'name': 'till_full', 'sentence': 'it is full'}],
         'rows': [row('command', 1, 'till_open', [field('owner', 'text'), field('at', 'u32')], public=True),
-                 row('command', 2, 'till_count', [field('limit', 'u32'), field('note', 'text', 'optional')], public=False),
+                 row('command', 2, 'till_count', [field('limit', 'u32'), field('note', 'text', 'optional')],
+                     public=False),
                  {'class': 'reply', 'number': 3, 'name': 'till_paid'},
                  row('query', 1, 'till_show', [field('from', 'u32')], view='till_view'),
                  row('event', 1, 'till_opened', [field('owner', 'text'), field('lines', 'line', 'list', cap=8)]),
@@ -137,7 +138,8 @@ class Changes(unittest.TestCase):
 
     def test_required_where_it_was_absent(self):
         new = {'name': 'more', 'type': 'u32', 'shape': 'one'}
-        for row, whom, where in ((0, 'data', 'command 1 till_open, field 3'), (3, 'clients', 'query 1 till_show, field 2'),
+        for row, whom, where in ((0, 'data', 'command 1 till_open, field 3'),
+                                 (3, 'clients', 'query 1 till_show, field 2'),
                                  (4, 'data', 'event 1 till_opened, field 3')):
             self.breaks(whom, f'till, {where} more', 'new and required',
                         lambda kind, _, r=row: kind['rows'][r]['fields'].append(new))
@@ -162,17 +164,20 @@ class Changes(unittest.TestCase):
         self.breaks('data', 'till, command 1 till_open, field 1 owner', 'field 2 now',
                     lambda kind, _: kind['rows'][0]['fields'].reverse())
         self.breaks('data', 'till', 'number was 9 and is 10', lambda kind, _: kind.update(number=10))
-        self.breaks('clients', 'till', 'till_full had code 2 and has 5', lambda kind, _: kind['refusals'][1].update(code=5))
+        self.breaks('clients', 'till', 'till_full had code 2 and has 5',
+                    lambda kind, _: kind['refusals'][1].update(code=5))
 
     def test_types(self):
-        for row, field, where in ((5, 0, 'event 2 till_summed, field 1 sum'), (1, 0, 'command 2 till_count, field 1 limit')):
+        for row, field, where in ((5, 0, 'event 2 till_summed, field 1 sum'),
+                                  (1, 0, 'command 2 till_count, field 1 limit')):
             for wide in ('u64', 'i64'):
                 self.breaks('nothing', f'till, {where}', 'reads both',
                             lambda kind, _, r=row, f=field, w=wide: kind['rows'][r]['fields'][f].update(type=w))
             for other in ('text', 'key', 'line', 'bool'):
                 self.breaks('data', f'till, {where}', 'cannot be read',
                             lambda kind, _, r=row, f=field, o=other: kind['rows'][r]['fields'][f].update(type=o))
-        self.breaks('data', 'till, state, field 1 sum', 'u64 and is u32', lambda kind, _: kind['state'][0].update(type='u32'))
+        self.breaks('data', 'till, state, field 1 sum', 'u64 and is u32',
+                    lambda kind, _: kind['state'][0].update(type='u32'))
         self.breaks('data', 'till, state, field 3 owners', 'a map and is a list',
                     lambda kind, _: kind['state'][2].update(shape='list'))
         self.breaks('clients', 'till, record line, field 1 units', 'old contract',
@@ -199,7 +204,8 @@ class Changes(unittest.TestCase):
                     lambda kind, _: kind['rows'][4].update(name='till_begun'))
         self.breaks('nothing', 'till, event 1 till_opened, field 1 owner', 'called who',
                     lambda kind, _: kind['rows'][4]['fields'][0].update(name='who'))
-        self.breaks('nothing', 'till, state, field 1 sum', 'called all', lambda kind, _: kind['state'][0].update(name='all'))
+        self.breaks('nothing', 'till, state, field 1 sum', 'called all',
+                    lambda kind, _: kind['state'][0].update(name='all'))
         self.breaks('nothing', 'till, command 2 till_count, field 1 limit', 'called most',
                     lambda kind, _: kind['rows'][1]['fields'][0].update(name='most'))
         self.breaks('clients', 'till, command 1 till_open, field 1 owner', 'called who',
@@ -210,7 +216,8 @@ class Changes(unittest.TestCase):
 
         def rename_record(kind, _):
             kind['records'][0]['name'] = 'item'
-            for field in (kind['state'][1], kind['state'][2], kind['records'][1]['fields'][1], kind['rows'][4]['fields'][1]):
+            for field in (kind['state'][1], kind['state'][2], kind['records'][1]['fields'][1],
+                          kind['rows'][4]['fields'][1]):
                 field['type'] = 'item'
         self.breaks('nothing', 'till, record line', 'called item', rename_record)
 
@@ -242,7 +249,8 @@ class Changes(unittest.TestCase):
         for tree in (old, new):
             tree['kinds'][0]['volatile'] = True
         new['kinds'][0]['rows'][0]['fields'].pop()
-        said = json.loads(contract('check', self.write('old', text_of(old)), self.write('new', text_of(new)), '--json')[1])
+        paths = self.write('old', text_of(old)), self.write('new', text_of(new))
+        said = json.loads(contract('check', *paths, '--json')[1])
         self.assertEqual([c['breaks'] for c in said['changes']], ['clients'])
 
     def test_words_for_people(self):
@@ -250,20 +258,23 @@ class Changes(unittest.TestCase):
         new['kinds'][0]['rows'].pop()
         status, said, _ = contract('check', self.write('old', text_of(aged())), self.write('new', text_of(new)))
         self.assertEqual(status, 1)
-        self.assertEqual(said, 'breaks data     till, event 2 till_summed: it is missing: what is stored of it cannot be read\n'
+        self.assertEqual(said, 'breaks data     till, event 2 till_summed: it is missing: what is stored of it cannot be '
+                         'read\n'
                          '1 change, 1 of which breaks readers\n')
 
     def test_what_is_no_contract(self):
         good = text_of(aged())
         for bad in ('', '{', '{}', good[:-1], good + 'x', good.replace('"number": 9', '"number": -9'),
-                    good.replace('"u32"', '3'), good.replace('"optional", "required": false', '"optional", "required": true'),
+                    good.replace('"u32"', '3'),
+                    good.replace('"optional", "required": false', '"optional", "required": true'),
                     good.replace('till_shut', 'till\\nshut'), good.replace('"one"', '"two"')):
             status, said, complaint = contract('check', self.write('bad', bad), '-')
             self.assertEqual((status, said), (65, ''), bad)
             self.assertIn('bad', complaint)
         for end in range(0, len(good), 61):
             self.assertEqual(contract('check', self.write('bad', good[:end]), '-')[0], 65)
-        self.assertIn('later version', contract('check', self.write('new', good.replace('"contract": 1', '"contract": 2')))[2])
+        later = self.write('new', good.replace('"contract": 1', '"contract": 2'))
+        self.assertIn('later version', contract('check', later)[2])
         self.assertEqual(contract('check', os.path.join(self.folder.name, 'none'))[0], 66)
         self.assertEqual(contract('check', self.folder.name)[0], 66)
         self.assertEqual(contract('check')[0], 64)

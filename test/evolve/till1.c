@@ -24,7 +24,8 @@ decide_till1_remind(const struct till1 *t SOUK_UNUSED, const struct till1_remind
 static souk_verdict
 decide_till1_count(const struct till1 *t SOUK_UNUSED, const struct till1_count *c SOUK_UNUSED, souk_turn *turn)
 {
-    souk_emit(turn, till1_counted, .by = 1);
+    struct till1_line found[] = { { 3, 1 }, { 4, 1 } };
+    souk_emit(turn, till1_counted, .by = 1, .found = { found, 2 });
     return SOUK_ACCEPT;
 }
 

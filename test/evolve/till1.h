@@ -13,10 +13,10 @@ enum { TILL = 7 };
     REFUSAL(1, till1_nothing, "nothing was to be sold")                                      \
     COMMAND(1, till1_sell, public, F(1, key, sku) F(2, u32, units) F(3, i64, price))         \
     COMMAND(2, till1_remind, public, F(1, u64, delay_ms))                                    \
-    COMMAND(3, till1_count, internal, )                                                      \
+    COMMAND(3, till1_count, public, )                                                        \
     QUERY(1, till1_show, till1_view, )                                                       \
     EVENT(1, till1_sold, F(1, key, sku) F(2, u32, units) F(3, i64, price))                   \
-    EVENT(2, till1_counted, F(1, u32, by))
+    EVENT(2, till1_counted, F(1, u32, by) L(2, till1_line, found, 4))
 SOUK_PROTOCOL(till1, TILL, TILL1_TABLE);
 
 #endif

@@ -6,7 +6,7 @@
 
 #define TILL2_STATE(F, L, M)                                                                       \
     F(1, i64, total) F(2, u32, counted) M(3, till2_line, lines) L(4, i64, sums) F(5, text, owner)  \
-    F(6, u32, returned) F(7, u64, counted_ms) F(8, text, currency)
+    F(6, u32, returned) F(7, u64, counted_ms) F(8, text, currency) F(9, u32, found)
 SOUK_STATE(till2, TILL2_STATE);
 
 /* Both the list and the text are new: one is made in scratch memory, one lives for ever. */
@@ -38,7 +38,7 @@ decide_till2_remind(const struct till2 *t SOUK_UNUSED, const struct till2_remind
 static souk_verdict
 decide_till2_count(const struct till2 *t SOUK_UNUSED, const struct till2_count *c SOUK_UNUSED, souk_turn *turn)
 {
-    souk_emit(turn, till2_counted, .by = 1, .at_ms = souk_now_ms(turn), .has_at_ms = true);
+    souk_emit(turn, till2_counted, .by = 1, .found = { NULL, 0 }, .at_ms = souk_now_ms(turn), .has_at_ms = true);
     return SOUK_ACCEPT;
 }
 
@@ -64,7 +64,8 @@ answer_till2_show(const struct till2 *t, const struct till2_show *q SOUK_UNUSED,
     *view = (struct till2_view){
         .sum = t->total, .counted = t->counted, .lines = souk_size(t, lines), .owner = souk_text_in(&t->owner),
         .returned = t->returned, .has_returned = true, .counted_ms = t->counted_ms, .has_counted_ms = t->counted_ms > 0,
-        .currency = souk_text_in(&t->currency), .has_currency = t->currency.length > 0,
+        .currency = souk_text_in(&t->currency), .has_currency = t->currency.length > 0, .found = t->found,
+        .has_found = true,
     };
     return SOUK_ACCEPT;
 }
@@ -88,6 +89,7 @@ static void
 apply_till2_counted(struct till2 *t, const struct till2_counted *e)
 {
     t->counted += e->by;
+    for (uint32_t i = 0; i < e->found.count; i++) t->found += e->found.at[i].units + e->found.at[i].has_returned;
     if (e->has_at_ms) t->counted_ms = e->at_ms;
 }
 

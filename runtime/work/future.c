@@ -12,8 +12,9 @@ souk_recovery_knows_event(struct souk_recovery *r, const struct souk_identity *a
     if (souk_event_row(kind, tag)) return SOUK_OK;
     return souk_recovery_fault(r, SOUK_ERR_VERSION,
                                "the journal has event %u of %s %016llx%016llx at position %llu, which this program's "
-                               "%s lacks: a newer program wrote it", tag, kind->name, (unsigned long long)actor->key.high,
-                               (unsigned long long)actor->key.low, (unsigned long long)position, kind->name);
+                               "%s lacks: a newer program wrote it", tag, kind->name,
+                               (unsigned long long)actor->key.high, (unsigned long long)actor->key.low,
+                               (unsigned long long)position, kind->name);
 }
 
 static bool

@@ -265,7 +265,7 @@ the_newer_reads_what_the_older_wrote(void **state)
         assert_true(a->view.sum == 2600 && a->view.returned == 2 && b->view.sum == 607 && b->view.lines == 2);
         assert_string_equal(b->currency, "EUR");
         assert_int_equal(a->view.counted, 2); /* It was told to, and its alarm rang. */
-        /* In lists of records that have grown since: of the first's turn, and of the alarm's if that was the first's. */
+        /* In lists of records that have grown since: of the first's turn, and of its alarm if that rang then. */
         assert_true(a->view.found == 7 || a->view.found == 14);
     }
 }

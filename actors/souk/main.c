@@ -3,6 +3,7 @@
  * ends with a status of sysexits.h. */
 #include "ask.h"
 #include "check.h"
+#include "contract.h"
 #include "crash.h"
 #include "dead.h"
 #include "journal.h"
@@ -29,6 +30,7 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "load", souk_load_main, "drives a rush of buyers against a running node" },
     { "check", souk_check_main, "proves from its journal that a sale kept its promises" },
     { "journal", souk_journal_main, "what is in a journal, whether it is sound, an actor as it was at any moment" },
+    { "contract", souk_contract_main, "what kinds can be told and remember, and which changes of it break readers" },
     { "crash", souk_crash_main, "kill -9 in mid-rush, restart, check; as often as you like" },
 };
 

@@ -5,6 +5,7 @@
  * busy; one for the keeper, which reads and writes snapshots; one for the reader of topics; one for the watchdog, which
  * looks at turns. A worker that finds nothing more to do commits its own batches, so that a single request at rest
  * costs no wake; one that is busy leaves that to the journal thread. */
+#include "node/terms.h"
 #include "store/data.h"
 #include "store/memory.h"
 #include "work/partition.h"
@@ -249,6 +250,20 @@ default_workers(void)
     return cores > 1 && cores <= 4 ? cores - 1 : cores; /* On small machines the journal and the clients need one. */
 }
 
+/* What the data was written under is looked at before anything in the directory is touched; and again under the lock,
+ * for whoever had it until then may have been a newer program. */
+static souk_err
+open_data(struct souk_node *node, const struct souk_world *world, const struct souk_options *o, char *why,
+          size_t why_size)
+{
+    souk_err err = souk_terms_check(o->directory, o->kinds, why, why_size);
+    if (!err) err = souk_data_open(&node->data, world, o->directory, true, why, why_size);
+    if (err) return err;
+    err = souk_terms_check(o->directory, o->kinds, why, why_size);
+    if (err) souk_data_close(&node->data);
+    return err;
+}
+
 /* Without a directory there is nothing to keep, so no event-sourced actor can be hosted. */
 static souk_err
 open_memory(struct souk_node *node, const struct souk_world *world, const struct souk_options *o, char *why,
@@ -283,8 +298,7 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
     if (!node) return SOUK_ERR_MEMORY;
     if (why && why_size) *why = 0;
     const struct souk_world *world = souk_world_os();
-    souk_err err = o->directory ? souk_data_open(&node->data, world, o->directory, true, why, why_size)
-                                : open_memory(node, world, o, why, why_size);
+    souk_err err = o->directory ? open_data(node, world, o, why, why_size) : open_memory(node, world, o, why, why_size);
     if (err) {
         if (node->store) souk_memory_store_close(&node->store);
         free(node);
@@ -300,7 +314,8 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
     };
     err = souk_partition_open(&node->partition, &options, why, why_size);
     if (!err) {
-        err = souk_partition_settle(node->partition);
+        if (o->directory) err = souk_terms_keep(o->directory, o->kinds, why, why_size);
+        if (!err) err = souk_partition_settle(node->partition);
         if (err) souk_partition_close(&node->partition);
     }
     if (err) {

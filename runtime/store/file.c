@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store/file.c -- see file.h. Called by data.c, tail.c and leveldb.c.
+/* store/file.c -- see file.h. Called by data.c, tail.c and leveldb.c, and by node/terms.c.
  *
  * Invariant: a file that souk_file_replace() made is whole, whenever the process or the machine stopped. */
 #define _GNU_SOURCE
@@ -62,13 +62,17 @@ write_whole(const char *path, const void *at, size_t length)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return souk_file_err(errno);
-    ssize_t n = write(fd, at, length);
     souk_err err = SOUK_OK;
-    if (n < 0)
-        err = souk_file_err(errno);
-    else if ((size_t)n != length)
-        err = SOUK_ERR_FULL; /* These files are far below a page: only a full disk cuts such a write. */
-    else if (fsync(fd) != 0)
+    for (size_t written = 0; written < length && err == SOUK_OK;) {
+        ssize_t n = write(fd, (const uint8_t *)at + written, length - written);
+        if (n > 0)
+            written += (size_t)n;
+        else if (n == 0)
+            err = SOUK_ERR_FULL;
+        else if (errno != EINTR)
+            err = souk_file_err(errno);
+    }
+    if (err == SOUK_OK && fsync(fd) != 0)
         err = souk_file_err(errno);
     if (close(fd) != 0 && err == SOUK_OK)
         err = souk_file_err(errno);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store/file.h -- small files that must be whole or absent, and sentences on what went wrong. For store/ alone. */
+/* store/file.h -- small files that must be whole or absent, and sentences on what went wrong. For store/ and
+ * node/terms.c. */
 #ifndef SOUK_STORE_FILE_H
 #define SOUK_STORE_FILE_H
 

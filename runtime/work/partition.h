@@ -406,6 +406,8 @@ bool souk_commit_wanted(const struct souk_partition *partition);
 /* The header of a group of batches, as the journal stores it: magic, count, the link before it. */
 void souk_group_header(uint8_t out[SOUK_GROUP_HEADER], uint32_t count, struct souk_link previous);
 bool souk_group_open(struct souk_bytes group, uint32_t *count, struct souk_link *previous);
+/* Whether it is of a later format. */
+bool souk_group_newer(struct souk_bytes group);
 
 /* ---- request.c: the worker's thread. ---- */
 

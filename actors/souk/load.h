@@ -58,6 +58,7 @@ struct load_tally {
     uint64_t answers;    /* HTTP answers of any kind */
     uint64_t pending;    /* of them 202 */
     uint64_t busy;       /* of them 503 */
+    uint64_t told_when;  /* of these, those that said when to come again */
     uint64_t came_back;  /* times that a buyer who was told "sold out" asked again */
     uint64_t broken;     /* requests whose connection broke or that had no answer in time */
     uint64_t acks;       /* lines written */

@@ -29,7 +29,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { SHIM_RULES = 4, SHIM_PATTERN = 64 };
+enum { SHIM_RULES = 4, SHIM_PATTERN = 128 };
 
 enum shim_calls {
     SHIM_OPEN = 1,

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOPPED_MS = 1500, HELD_MS = 1200, SLOW_MS = 500, SLOW_FOR_MS = 4000, OFTEN = 60 };
+enum { STOPPED_MS = 1500, HELD_MS = 1200, SLOW_MS = 500, SLOW_FOR_MS = 4000, OFTEN = 60, CROWD = 4000 };
 
 static const char journal_log[] = "journal/*.log", vault_log[] = "vault/*.log";
 
@@ -187,6 +187,7 @@ happened_often(struct crash *crash, uint64_t lasted_ms)
 
 /* ---- a slow disk ---- */
 
+/* With a crowd that brings more than may wait for the disk. */
 static void
 slow_syncs(struct crash *crash)
 {
@@ -194,6 +195,7 @@ slow_syncs(struct crash *crash)
     strcpy(rule.pattern, journal_log);
     crash->metric = souk_crash_metric(crash, "souk_group_commit_seconds_sum");
     souk_crash_shim_arm(&crash->shim, 0, rule);
+    souk_load_crowd(crash->load, CROWD);
 }
 
 /* In the middle: the queues have their bounds, the latency shows, and who only reads is answered. */
@@ -285,7 +287,7 @@ const struct crash_fault souk_crash_faults[] = {
       .end = CRASH_GOES_ON, .times = 1, .strike = interrupt_writes, .over = happened_often },
     { .name = "slow-sync", .does = "each sync of the journal takes 500 ms for some seconds",
       .outcome = "503 with Retry-After beyond --backlog-mib, never more than that twice; reads go on; metrics tell",
-      .end = CRASH_GOES_ON, .times = 1, .connections = 4000, .strike = slow_syncs, .over = slow_for_long_enough,
+      .end = CRASH_GOES_ON, .times = 1, .strike = slow_syncs, .over = slow_for_long_enough,
       .proof = some_were_put_off },
 };
 

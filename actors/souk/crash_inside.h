@@ -36,7 +36,6 @@ struct crash_fault {
     unsigned times;       /* How often, when nobody says. */
     bool at_start;        /* strike() comes before the node is started once more. */
     unsigned wait_ms;     /* ... which is repeated if nothing has happened so long after it serves. */
-    unsigned connections; /* So many are needed; 0: any number. */
     const char *says, *says_too; /* What the node's standard error must say; NULL: nothing. */
     void (*strike)(struct crash *crash);
     /* Of one that goes on: whether it has lasted, asked again and again; and its end. */

@@ -189,7 +189,7 @@ ended(struct crash *crash, int status)
     if (!ended_as_it_should(fault->end, status))
         souk_crash_fail(crash, "the node ended with %s; see %s/node.log",
                         souk_child_ending(status, room, sizeof room), crash->stage->folder);
-    else if (prove(crash)) {
+    else if (prove(crash) && (!crash->starting || WIFSIGNALED(status) || says(crash, "souk serve: "))) {
         souk_crash_result(crash)->in_recovery += crash->starting;
         crash->in_recovery += crash->starting;
         survived(crash, true);
@@ -359,7 +359,7 @@ souk_crash_step(void *arg, souk_load *load, uint64_t now_ns)
     }
     if (crash->failed) {
         souk_crash_let_go(crash);
-        souk_load_enough(load);
+        souk_load_give_up(load);
         return UINT64_MAX;
     }
     return crash->phase == CRASH_SERVES ? crash->due_ns : now_ns + CRASH_MS;

@@ -88,6 +88,10 @@ souk_err souk_load_prepay(souk_load *load, uint64_t count) SOUK_MUST_CHECK;
 souk_err souk_load_run(souk_load *load) SOUK_MUST_CHECK;
 /* No more buyers come; from within step() or before. */
 void souk_load_enough(souk_load *load);
+/* ... and those who have no sensible answer give up. */
+void souk_load_give_up(souk_load *load);
+/* So many buyers come at once beside those of the rate, as far as connections are free; from within step(). */
+void souk_load_crowd(souk_load *load, uint64_t count);
 /* Changes how long and how many come in the next souk_load_run(); the tally begins anew. */
 void souk_load_again(souk_load *load, uint64_t buyers, double seconds);
 /* The customers of the next `count` buyers have got their credit by other means. */

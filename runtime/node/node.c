@@ -306,8 +306,11 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         if (err) souk_partition_close(&node->partition);
     }
     if (err) {
+        const char *said = *node->data.journal->why ? node->data.journal->why
+                           : *node->data.vault->why ? node->data.vault->why
+                                                    : souk_err_text(err);
         if (why && why_size && !*why)
-            snprintf(why, why_size, "%s: %s", o->directory ? o->directory : "no directory", souk_err_text(err));
+            snprintf(why, why_size, "%s: %s", o->directory ? o->directory : "no directory", said);
         close_data(node);
         free(node);
         return err;

@@ -23,8 +23,8 @@ enum { SETTLE_MS = 150000, WORKERS = 2, CONNECTIONS = 5000, RATE = 1000 };
 static const struct souk_options_words words = {
     .command = "crash",
     .summary = "Kills the node with signal 9 at random moments of a rush, or does something else to it (--fault),\n"
-               "restarts it on the same data, and checks that nothing that anybody was told is lost, nobody is charged\n"
-               "twice, and no unit is sold twice; and that the node did what it must.\n",
+               "restarts it on the same data, and checks that nothing that anybody was told is lost, nobody is\n"
+               "charged twice, and no unit is sold twice; and that the node did what it must.\n",
 };
 
 /* Nodes that are struck have small limits, so that a small load reaches them; and two workers, so that one can be
@@ -81,8 +81,8 @@ judge(struct crash *crash, const struct load_tally *tally, const struct sale_tot
         fprintf(stderr, "souk crash: buyers were told of %" PRIu64 " units, the sales say %" PRIu64 "\n", tally->units,
                 totals->sold);
     if (tally->told_when != tally->busy)
-        fprintf(stderr, "souk crash: %" PRIu64 " of %" PRIu64 " buyers who were told 503 were not told when to come again\n",
-                tally->busy - tally->told_when, tally->busy);
+        fprintf(stderr, "souk crash: of %" PRIu64 " answers 503 %" PRIu64 " didn't say when to come again\n",
+                tally->busy, tally->busy - tally->told_when);
     return ended_well && !crash->failed && verdict.status == 0 && crash->violations == 0 && tally->errors == 0 &&
            crash->now == crash->end && tally->units == totals->sold && tally->told_when == tally->busy &&
            totals->oversold == 0;
@@ -168,8 +168,10 @@ options_read(struct crash_asked *asked, int argc, char **argv)
           "Check after each Nth fault, and in the end (5; 0: only in the end)" },
         { "units", LOAD_OPTION_U32, &plan->units, 1, 1e8, "N", "On sale of each item (1000000)" },
         { "skus", LOAD_OPTION_U32, &plan->skus, 1, 10000, "K", "Items, each in a sale of its own (4)" },
-        { "connections", LOAD_OPTION_U32, &plan->connections, 1, 60000, "N", "Of the buyers (32; for other faults than kill at most 5000)" },
-        { "rate", LOAD_OPTION_REAL, &plan->rate, 0, 1e7, "R", "R buyers come per second whatever happens (for other faults than kill 1000)" },
+        { "connections", LOAD_OPTION_U32, &plan->connections, 1, 60000, "N",
+          "Of the buyers (32; for other faults than kill at most 5000)" },
+        { "rate", LOAD_OPTION_REAL, &plan->rate, 0, 1e7, "R",
+          "R buyers come per second whatever happens (for other faults than kill 1000)" },
         { "payment", LOAD_OPTION_PAYMENT, &plan->credit, 0, 0, "card|credit", "How they pay (card)" },
         { "provider-faults", LOAD_OPTION_TEXT, &asked->faults, 0, 0, "LIST",
           "How the payment provider breaks (decline=0.03,twice=0.1,timeout_after_charge=0.002,hold=1000)" },

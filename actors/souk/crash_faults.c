@@ -56,7 +56,22 @@ continue_node(struct crash *crash)
 static void
 hold_worker(struct crash *crash)
 {
-    (void)souk_crash_hold(crash, (unsigned)souk_crash_draw(crash, crash->asked->stage.workers));
+    crash->held_worker = (unsigned)souk_crash_draw(crash, crash->asked->stage.workers);
+    (void)souk_crash_hold(crash, crash->held_worker);
+}
+
+/* In a turn, or between two rounds: wherever it was. */
+static bool
+watchdog_named_it(struct crash *crash)
+{
+    static const char *const words[] = { "has not come round", "has been" };
+    char line[64];
+    bool named = false;
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(line, sizeof line, "souk: worker %u %s", crash->held_worker, words[i]);
+        named |= souk_stage_log_says(crash->stage, crash->log_from, line);
+    }
+    return named || souk_crash_fail(crash, "the watchdog did not name worker %u", crash->held_worker);
 }
 
 /* The other worker serves meanwhile: which of them gets a connection is the kernel's choice, so several are tried. */
@@ -234,7 +249,8 @@ some_were_put_off(struct crash *crash)
 
 /* ---- the table ---- */
 
-#define STOPS_AND_SAYS "stops with status 74 and says why; who had no answer gets it under the same key after the restart"
+#define STOPS_AND_SAYS                                                                                                 \
+    "stops with status 74 and says why; who had no answer gets it under the same key after the restart"
 
 const struct crash_fault souk_crash_faults[] = {
     { .name = "kill", .does = "kill -9 at random moments, some of them while it recovers",
@@ -252,21 +268,25 @@ const struct crash_fault souk_crash_faults[] = {
       .outcome = "a group is there whole or not at all", .end = CRASH_IS_KILLED, .times = 5, .strike = kill_at_sync },
     { .name = "term", .does = "SIGTERM under load", .outcome = "drains, ends with status 0; all acknowledged is there",
       .end = CRASH_LEAVES, .times = 2, .says = "souk: draining", .says_too = "souk: closed", .strike = end_node },
-    { .name = "stop", .does = "SIGSTOP of the process for 1.5 s, then SIGCONT", .outcome = "goes on as if nothing had been",
-      .end = CRASH_GOES_ON, .times = 1, .strike = stop_node, .over = node_stood_still, .lift = continue_node },
+    { .name = "stop", .does = "SIGSTOP of the process for 1.5 s, then SIGCONT",
+      .outcome = "goes on as if nothing had been", .end = CRASH_GOES_ON, .times = 1, .strike = stop_node,
+      .over = node_stood_still, .lift = continue_node },
     { .name = "stop-worker", .does = "one worker's thread is held for 1.2 s",
       .outcome = "the other worker serves, the watchdog names the held one, all goes on afterwards",
-      .end = CRASH_GOES_ON, .times = 1, .says = "souk: worker ", .strike = hold_worker, .over = worker_was_held,
-      .lift = souk_crash_let_go },
+      .end = CRASH_GOES_ON, .times = 2, .strike = hold_worker, .over = worker_was_held, .lift = souk_crash_let_go,
+      .proof = watchdog_named_it },
     { .name = "eio-sync", .does = "a sync of the journal fails (EIO)", .outcome = STOPS_AND_SAYS, .end = CRASH_STOPS,
-      .times = 3, .says = "souk: stopping: the journal failed: ", .says_too = "Input/output error", .strike = fail_sync },
+      .times = 3, .says = "souk: stopping: the journal failed: ", .says_too = "Input/output error",
+      .strike = fail_sync },
     { .name = "eio-write", .does = "a write to the journal fails (EIO)", .outcome = STOPS_AND_SAYS, .end = CRASH_STOPS,
-      .times = 2, .says = "souk: stopping: the journal failed: ", .says_too = "Input/output error", .strike = fail_write },
+      .times = 2, .says = "souk: stopping: the journal failed: ", .says_too = "Input/output error",
+      .strike = fail_write },
     { .name = "eio-tail", .does = "a write to the file that says where the journal ends fails (EIO)",
       .outcome = STOPS_AND_SAYS, .end = CRASH_STOPS, .times = 2,
       .says = "souk: stopping: the journal failed: the file that says where the journal ends cannot be written",
       .strike = fail_tail },
-    { .name = "full-once", .does = "a write to the journal finds no room (ENOSPC), at once or after half of it; later ones do",
+    { .name = "full-once",
+      .does = "a write to the journal finds no room (ENOSPC), at once or after some of it; later ones do",
       .outcome = STOPS_AND_SAYS ", as nothing after a lost write can be trusted", .end = CRASH_STOPS, .times = 4,
       .says = "souk: stopping: the journal failed: ", .says_too = "No space left on device", .strike = fill_once },
     { .name = "eio-checkpoint", .does = "a sync of the vault's log fails (EIO)", .outcome = STOPS_AND_SAYS,
@@ -292,4 +312,4 @@ const struct crash_fault souk_crash_faults[] = {
 };
 
 const unsigned souk_crash_faults_count = sizeof souk_crash_faults / sizeof *souk_crash_faults;
-_Static_assert(sizeof souk_crash_faults / sizeof *souk_crash_faults <= CRASH_FAULTS_MAX, "results have a place for each");
+_Static_assert(sizeof souk_crash_faults / sizeof *souk_crash_faults <= CRASH_FAULTS_MAX, "a result for each");

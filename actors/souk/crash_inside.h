@@ -84,6 +84,7 @@ struct crash {
     uint64_t start_calls; /* That the last start made in the data directory. */
     bool probed;
     int held;          /* The thread that is held; 0: none. */
+    unsigned held_worker;
     double metric;     /* What proof() remembers of before. */
 };
 

@@ -115,7 +115,7 @@ souk_crash_print(const struct crash *crash, const struct load_tally *tally, bool
            count > 0 ? (double)crash->restart_ns[count - 1] / 1e6 : 0);
     printf("%" PRIu64 " buyers: %" PRIu64 " served, %" PRIu64 " turned away, %" PRIu64 " without an answer%s%s\n",
            tally->buyers, tally->orders, tally->refused, tally->errors, tally->errors > 0 ? ": " : "", tally->error);
-    printf("%" PRIu64 " requests lost their connection, %" PRIu64 " were put off; all were repeated under the same key\n",
+    printf("%" PRIu64 " requests lost their connection, %" PRIu64 " were put off; all came again under the same key\n",
            tally->broken, tally->busy);
     printf("%" PRIu64 " checks found %" PRIu64 " violations; kept in %s\n%s\n", crash->checks, crash->violations,
            crash->stage->data, good ? "All is well." : "NOT ALL IS WELL.");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/crash_rounds.c -- the rounds of `souk crash`: the node serves, it is struck, what must become of it is awaited and
- * asserted, it is started again and serves. The load generator calls in between its own steps, so buyers ride through.
+/* souk/crash_rounds.c -- the rounds of `souk crash`: the node serves, it is struck, what must become of it is awaited
+ * and asserted, it is started again and serves. The load generator calls between its own steps, so buyers ride through.
  *
  * Invariant: whenever the checker runs no node does; and no rule of the shim is armed but from strike() to settle(). */
 #define _GNU_SOURCE

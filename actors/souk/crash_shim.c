@@ -28,8 +28,8 @@ find_library(struct crash_shim *shim)
         if (access(shim->library, R_OK) == 0)
             return SOUK_OK;
     }
-    fprintf(stderr, "souk crash: this fault needs the fault shim, libsoukfaults.so, which is neither beside the program "
-                    "in %s nor in %s/../lib/souk: build or install souk whole\n", program, program);
+    fprintf(stderr, "souk crash: this fault needs the fault shim, libsoukfaults.so, which is neither beside the\n"
+                    "program in %s nor in %s/../lib/souk: build or install souk whole\n", program, program);
     return SOUK_ERR_MISSING;
 }
 

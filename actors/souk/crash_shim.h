@@ -14,8 +14,8 @@ struct crash_shim {
     const char *environment[5]; /* Of a node that is to have the shim: for struct stage_plan. */
 };
 
-/* Finds the shim beside the program, or where it is installed, and makes a control file in that folder. SOUK_ERR_MISSING:
- * the shim isn't there; SOUK_ERR_IO. After a message. */
+/* Finds the shim beside the program, or where it is installed, and makes a control file in that folder.
+ * SOUK_ERR_MISSING: the shim isn't there; SOUK_ERR_IO. After a message. */
 souk_err souk_crash_shim_open(struct crash_shim *shim, const char *folder) SOUK_MUST_CHECK;
 void souk_crash_shim_close(struct crash_shim *shim);
 /* Arms a rule in a place of its own, whose counts begin anew. */

@@ -282,8 +282,8 @@ souk_partition_crammed(const struct souk_partition *p)
     return p->memory_max != UINT64_MAX && souk_memory_used(p->memory) > p->memory_max;
 }
 
-/* Whether so much isn't on disk yet that no slice may begin (R8): the ring is full, or the backlog twice what it may be.
- * Any thread. */
+/* Whether so much isn't on disk yet that no slice may begin (R8): the ring is full, or the backlog twice its limit. Any
+ * thread. */
 static inline bool
 souk_partition_behind(const struct souk_partition *p)
 {

@@ -242,8 +242,8 @@ look_round(struct souk_partition *p, unsigned i, uint64_t now, uint64_t stall_ms
         dog->round_ns[i] = now;
         dog->held[i] = false;
     } else if (rounds && ms >= stall_ms && !in_turn && !dog->held[i]) {
-        fprintf(stderr, "souk: worker %u has not come round for %" PRIu64 " ms, in no turn: it waits for the disk, or its "
-                        "thread for a processor\n", i, ms);
+        fprintf(stderr, "souk: worker %u has not come round for %" PRIu64 " ms, in no turn: it waits for the disk, or "
+                        "its thread for a processor\n", i, ms);
         dog->held[i] = true;
         atomic_store_explicit(&dog->held_count, atomic_load_explicit(&dog->held_count, memory_order_relaxed) + 1,
                               memory_order_relaxed);

@@ -70,8 +70,8 @@ bool souk_watch_cell(struct souk_worker *worker, struct souk_cell *cell, struct 
 void souk_watch_trace(void *worker, souk_verdict verdict);
 
 /* One round of the watchdog: who is in the same turn as long as stall_ms is told on standard error, once; as long as
- * fatal_ms, if that isn't 0: the process panics. So is a worker that is in no turn and hasn't come round for so long: it
- * waits for the disk, or its thread gets no time. Its thread. */
+ * fatal_ms, if that isn't 0: the process panics. A worker that is in no turn and hasn't come round for stall_ms is
+ * told, too: it waits for the disk, or its thread gets no time. Its thread. */
 void souk_watchdog_step(struct souk_partition *partition, uint64_t now_ns, uint64_t stall_ms, uint64_t fatal_ms);
 
 /* A line of the trace. Any thread. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/shim/shim.h -- how the fault shim is told what to break. shim.c is loaded into a node by LD_PRELOAD, below LevelDB
- * and our own file code, and interposes their calls; `souk crash` steers it, or whoever starts a node by hand.
+/* souk/shim/shim.h -- how the fault shim is told what to break. shim.c is loaded into a node by LD_PRELOAD, below
+ * LevelDB and our own file code, and interposes their calls; `souk crash` steers it, or whoever starts a node by hand.
  *
  * A rule says which calls, on which files, from which one on, how often, and what happens instead. Up to four rules
  * stand in a control file, which both sides map: who steers writes a rule into it and arms it, at any moment; the shim
- * counts there what it saw and what it did, so that a test can tell whether its fault really happened. The file is named
- * by the variable FAULT_SHIM_CONTROL, and begins as zeros; without it the rules of FAULT_SHIM count from the start:
+ * counts there what it saw and what it did, so that a test can tell whether its fault really happened. The variable
+ * FAULT_SHIM_CONTROL names the file, which begins as zeros; rules of the variable FAULT_SHIM count from the start:
  *
  *     LD_PRELOAD=.../libsoukfaults.so FAULT_SHIM='write tail after=10 times=1 fail=EIO' souk serve ...
  *

@@ -18,7 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { SETTLE_MS = 150000, WORKERS = 2, CONNECTIONS = 5000, RATE = 1000 };
+enum { SETTLE_MS = 150000, WORKERS = 2 };
 
 static const struct souk_options_words words = {
     .command = "crash",
@@ -168,10 +168,8 @@ options_read(struct crash_asked *asked, int argc, char **argv)
           "Check after each Nth fault, and in the end (5; 0: only in the end)" },
         { "units", LOAD_OPTION_U32, &plan->units, 1, 1e8, "N", "On sale of each item (1000000)" },
         { "skus", LOAD_OPTION_U32, &plan->skus, 1, 10000, "K", "Items, each in a sale of its own (4)" },
-        { "connections", LOAD_OPTION_U32, &plan->connections, 1, 60000, "N",
-          "Of the buyers (32; for other faults than kill at most 5000)" },
-        { "rate", LOAD_OPTION_REAL, &plan->rate, 0, 1e7, "R",
-          "R buyers come per second whatever happens (for other faults than kill 1000)" },
+        { "connections", LOAD_OPTION_U32, &plan->connections, 1, 60000, "N", "Of the buyers (32)" },
+        { "rate", LOAD_OPTION_REAL, &plan->rate, 0, 1e7, "R", "R buyers come per second whatever happens" },
         { "payment", LOAD_OPTION_PAYMENT, &plan->credit, 0, 0, "card|credit", "How they pay (card)" },
         { "provider-faults", LOAD_OPTION_TEXT, &asked->faults, 0, 0, "LIST",
           "How the payment provider breaks (decline=0.03,twice=0.1,timeout_after_charge=0.002,hold=1000)" },
@@ -216,10 +214,7 @@ complete(struct crash_asked *asked, const struct crash *crash)
     bool plain = crash->end == 1;
     asked->stage.node_words = plain ? NULL : struck_words;
     asked->stage.workers = plain || asked->stage.workers > 0 ? asked->stage.workers : WORKERS;
-    if (asked->plan.connections == 0)
-        asked->plan.connections = plain ? 32 : CONNECTIONS;
-    if (asked->plan.rate == 0 && !plain)
-        asked->plan.rate = RATE;
+    asked->plan.spare = plain ? 0 : CRASH_CROWD;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files); /* Too few of them shows soon enough. */
@@ -236,8 +231,8 @@ souk_crash_main(int argc, char **argv)
     uint32_t seed;
     world->random(world->self, &seed, sizeof seed);
     struct crash_asked asked = { .memory = &memory,
-                                 .plan = { .units = 1000000, .skus = 4, .limit = 2, .units_per_order = 1, .price = 1999,
-                                           .currency = "EUR", .seed = seed, .patience_s = 150 },
+                                 .plan = { .connections = 32, .units = 1000000, .skus = 4, .limit = 2,
+                                           .units_per_order = 1, .price = 1999, .currency = "EUR", .seed = seed, .patience_s = 150 },
                                  .stage.word = "crash",
                                  .faults = "decline=0.03,twice=0.1,timeout_after_charge=0.002,hold=1000",
                                  .fault = "kill",

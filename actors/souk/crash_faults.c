@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOPPED_MS = 1500, HELD_MS = 1200, SLOW_MS = 500, SLOW_FOR_MS = 4000, OFTEN = 60, CROWD = 4000 };
+enum { STOPPED_MS = 1500, HELD_MS = 1200, SLOW_MS = 500, SLOW_FOR_MS = 4000, OFTEN = 60 };
 
 static const char journal_log[] = "journal/*.log", vault_log[] = "vault/*.log";
 
@@ -91,8 +91,7 @@ static void
 kill_at_sync(struct crash *crash)
 {
     struct shim_rule rule = { .times = 1, .after = souk_crash_draw(crash, 50) };
-    static const enum shim_act acts[] = { SHIM_KILL_BEFORE, SHIM_KILL_AFTER, SHIM_KILL_TORN };
-    rule.act = acts[souk_crash_draw(crash, 3)];
+    rule.act = souk_crash_some_kill(crash);
     rule.calls = rule.act == SHIM_KILL_TORN ? SHIM_WRITE : SHIM_SYNC;
     rule.bytes = 1 + (uint32_t)souk_crash_draw(crash, 600);
     strcpy(rule.pattern, journal_log);
@@ -104,10 +103,45 @@ static void
 kill_in_checkpoint(struct crash *crash)
 {
     struct shim_rule rule = { .times = 1, .after = souk_crash_draw(crash, 8), .calls = SHIM_WRITE | SHIM_SYNC };
-    static const enum shim_act acts[] = { SHIM_KILL_BEFORE, SHIM_KILL_AFTER, SHIM_KILL_TORN };
-    rule.act = acts[souk_crash_draw(crash, 3)];
+    rule.act = souk_crash_some_kill(crash);
     rule.bytes = 1 + (uint32_t)souk_crash_draw(crash, 600);
     strcpy(rule.pattern, vault_log);
+    souk_crash_shim_arm(&crash->shim, 0, rule);
+}
+
+/* What LevelDB does when a memtable is full, and when there are four tables at the top: it begins a new log, writes a
+ * table of the old one, notes in the MANIFEST which tables there are now, and removes what it needs no more. */
+static struct shim_rule
+housekeeping(struct crash *crash, bool writes_only)
+{
+    static const struct { uint32_t calls; const char *pattern; } steps[] = {
+        { SHIM_OPEN, "*.log" },        { SHIM_WRITE, "journal/*.ldb" }, { SHIM_SYNC, "journal/*.ldb" },
+        { SHIM_WRITE, "vault/*.ldb" }, { SHIM_SYNC, "vault/*.ldb" },    { SHIM_WRITE, "MANIFEST-*" },
+        { SHIM_SYNC, "MANIFEST-*" },   { SHIM_OPEN, "*.ldb" },          { SHIM_UNLINK, "*.log" },
+        { SHIM_UNLINK, "*.ldb" },
+    };
+    uint64_t step = souk_crash_draw(crash, sizeof steps / sizeof *steps - (writes_only ? 3 : 0));
+    struct shim_rule rule = { .times = 1, .calls = steps[step].calls, .threads = SHIM_OTHERS };
+    strcpy(rule.pattern, steps[step].pattern);
+    return rule;
+}
+
+static void
+kill_in_compaction(struct crash *crash)
+{
+    struct shim_rule rule = housekeeping(crash, false);
+    rule.act = souk_crash_some_kill(crash);
+    rule.bytes = 1 + (uint32_t)souk_crash_draw(crash, 1000);
+    souk_crash_shim_arm(&crash->shim, 0, rule);
+}
+
+/* A file that can't be removed harms nobody, and who can't read one actor's snapshot sets that actor apart. */
+static void
+fail_compaction(struct crash *crash)
+{
+    struct shim_rule rule = housekeeping(crash, true);
+    rule.act = SHIM_FAIL;
+    rule.error = EIO;
     souk_crash_shim_arm(&crash->shim, 0, rule);
 }
 
@@ -210,7 +244,7 @@ slow_syncs(struct crash *crash)
     strcpy(rule.pattern, journal_log);
     crash->metric = souk_crash_metric(crash, "souk_group_commit_seconds_sum");
     souk_crash_shim_arm(&crash->shim, 0, rule);
-    souk_load_crowd(crash->load, CROWD);
+    souk_load_crowd(crash->load, CRASH_CROWD);
 }
 
 /* In the middle: the queues have their bounds, the latency shows, and who only reads is answered. */
@@ -261,9 +295,8 @@ const struct crash_fault souk_crash_faults[] = {
     { .name = "kill-in-checkpoint", .does = "kill -9 at a write or sync of the vault's log",
       .outcome = "starts from the checkpoint before, or from this one", .end = CRASH_IS_KILLED, .times = 4,
       .strike = kill_in_checkpoint },
-    { .name = "kill-in-compaction", .does = "kill -9 at a table or MANIFEST of a compaction of LevelDB's",
-      .outcome = "LevelDB compacts again", .end = CRASH_IS_KILLED, .times = 3, .at_start = true, .wait_ms = 700,
-      .strike = souk_crash_kill_a_compaction },
+    { .name = "kill-in-compaction", .does = "kill -9 as LevelDB begins a log, writes or removes a table, or notes them",
+      .outcome = "it does so again", .end = CRASH_IS_KILLED, .times = 6, .strike = kill_in_compaction },
     { .name = "kill-at-sync", .does = "kill -9 just before or after a sync of the journal, or in the middle of a write",
       .outcome = "a group is there whole or not at all", .end = CRASH_IS_KILLED, .times = 5, .strike = kill_at_sync },
     { .name = "term", .does = "SIGTERM under load", .outcome = "drains, ends with status 0; all acknowledged is there",
@@ -295,9 +328,9 @@ const struct crash_fault souk_crash_faults[] = {
     { .name = "full-checkpoint", .does = "a write to the vault's log finds no room (ENOSPC)", .outcome = STOPS_AND_SAYS,
       .end = CRASH_STOPS, .times = 2, .says = "souk: stopping: a checkpoint failed: ",
       .says_too = "No space left on device", .strike = fill_checkpoint },
-    { .name = "eio-compaction", .does = "a table or MANIFEST of a compaction cannot be written (EIO)",
-      .outcome = STOPS_AND_SAYS, .end = CRASH_STOPS, .times = 2, .at_start = true, .wait_ms = 700,
-      .says = "Input/output error", .strike = souk_crash_fail_a_compaction },
+    { .name = "eio-compaction", .does = "a new log, a table or the MANIFEST cannot be made or written (EIO)",
+      .outcome = STOPS_AND_SAYS, .end = CRASH_STOPS, .times = 4, .says = "souk: stopping: ",
+      .says_too = "Input/output error", .strike = fail_compaction },
     { .name = "eio-start", .does = "a random call of a start fails (EIO)",
       .outcome = "refuses to start with status 74 and says why, or does without; the next start is clean",
       .end = CRASH_STOPS_OR_NOT, .times = 5, .at_start = true, .strike = souk_crash_fail_a_start },

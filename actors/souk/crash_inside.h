@@ -14,6 +14,7 @@
 enum {
     CRASH_FAULTS_MAX = 32,
     CRASH_BACKLOG_MIB = 1, /* Of a node that is struck, so that small loads reach its limits. */
+    CRASH_CROWD = 4000,    /* Buyers who come at once when the disk is slow. */
     CRASH_COUNT_PLACE = SHIM_RULES - 1, /* The control file's place that counts the calls of a start. */
 };
 #define CRASH_MS UINT64_C(1000000)
@@ -34,8 +35,7 @@ struct crash_fault {
     const char *name, *does, *outcome;
     enum crash_end end;
     unsigned times;       /* How often, when nobody says. */
-    bool at_start;        /* strike() comes before the node is started once more. */
-    unsigned wait_ms;     /* ... which is repeated if nothing has happened so long after it serves. */
+    bool at_start;        /* strike() comes before the node is started once more; and again if nothing came of it. */
     const char *says, *says_too; /* What the node's standard error must say; NULL: nothing. */
     void (*strike)(struct crash *crash);
     /* Of one that goes on: whether it has lasted, asked again and again; and its end. */
@@ -104,11 +104,11 @@ bool souk_crash_fail(struct crash *crash, const char *format, ...) SOUK_PRINTF(2
 
 /* Counts the calls of the coming start. Before each start. */
 void souk_crash_count_start(struct crash *crash);
+/* Before a call, after it, or in its middle. */
+enum shim_act souk_crash_some_kill(struct crash *crash);
 /* Strikes of faults that stand in the table with at_start. */
 void souk_crash_kill_a_start(struct crash *crash);
 void souk_crash_fail_a_start(struct crash *crash);
-void souk_crash_kill_a_compaction(struct crash *crash);
-void souk_crash_fail_a_compaction(struct crash *crash);
 
 /* ---- crash_hold.c ---- */
 

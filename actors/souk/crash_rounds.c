@@ -256,16 +256,16 @@ lifted(struct crash *crash)
 
 /* It was struck at its start, and serves all the same. */
 static void
-await_late_strike(struct crash *crash, uint64_t now)
+await_late_strike(struct crash *crash)
 {
     const struct crash_fault *fault = souk_crash_fault(crash);
     uint64_t fired = souk_crash_shim_fired(&crash->shim);
     if (fired > 0 && fault->end == CRASH_STOPS_OR_NOT)
         lifted(crash);
-    else if (fired == 0 && now - crash->began_ns > fault->wait_ms * CRASH_MS && crash->tries++ < TRIES_MAX)
-        bring(crash);
-    else if (crash->tries > TRIES_MAX)
+    else if (fired == 0 && crash->tries++ >= TRIES_MAX)
         souk_crash_fail(crash, "nothing was broken in %d starts", TRIES_MAX);
+    else if (fired == 0)
+        bring(crash);
 }
 
 static void
@@ -283,7 +283,7 @@ await_outcome(struct crash *crash, uint64_t now)
         crash->starting = false;
         crash->began_ns = now;
     } else if (fault->at_start && !crash->starting)
-        await_late_strike(crash, now);
+        await_late_strike(crash);
     else if (fault->end == CRASH_GOES_ON && fault->over(crash, lasted_ms)) {
         if (fault->lift)
             fault->lift(crash);

@@ -56,6 +56,8 @@ souk_crash_shim_open(struct crash_shim *shim, const char *folder)
     shim->environment[1] = shim->library;
     shim->environment[2] = "FAULT_SHIM_CONTROL";
     shim->environment[3] = shim->file;
+    shim->environment[4] = "FAULT_SHIM_MEMTABLE_KIB";
+    shim->environment[5] = "128";
     return SOUK_OK;
 }
 

@@ -11,7 +11,7 @@
 struct crash_shim {
     struct shim_control *control;
     char library[4096], file[1200];
-    const char *environment[5]; /* Of a node that is to have the shim: for struct stage_plan. */
+    const char *environment[7]; /* Of a node that is to have the shim: for struct stage_plan. */
 };
 
 /* Finds the shim beside the program, or where it is installed, and makes a control file in that folder.

@@ -21,6 +21,7 @@ struct load_plan {
     const char *host; /* "127.0.0.1" */
     uint16_t port;
     unsigned connections;     /* 64 */
+    unsigned spare;           /* So many more, for a crowd. */
     double rate;              /* Buyers per second, come what may (open loop). 0: a free connection takes the next. */
     uint64_t buyers;          /* 0: without end. */
     double seconds;           /* New buyers come so long; 0: without end. */

@@ -187,7 +187,8 @@ souk_load_through(struct load_buyer *buyer)
 static bool
 may_come(const souk_load *load)
 {
-    return load->plan.rate > 0 || souk_httpclient_free(load->client) > load->troubled;
+    return load->plan.rate > 0 || load->crowd > 0 ||
+           souk_httpclient_free(load->client) > load->troubled + load->plan.spare;
 }
 
 void
@@ -358,7 +359,7 @@ souk_load_open(souk_load **out, const struct load_plan *plan)
     load->acks.fd = -1;
     const struct souk_httpclient_options many = { .host = load->plan.host,
                                                   .port = load->plan.port,
-                                                  .connections = load->plan.connections,
+                                                  .connections = load->plan.connections + load->plan.spare,
                                                   .timeout_ns = 15 * SECOND };
     struct souk_httpclient_options few = many;
     few.connections = 4;

@@ -35,6 +35,7 @@
 
 static struct shim_control own;
 static struct shim_control *control = &own;
+static size_t memtable; /* Bytes; 0: as LevelDB is told. */
 
 /* ---- rules as text ---- */
 
@@ -140,6 +141,8 @@ __attribute__((constructor)) static void
 begin(void)
 {
     const char *path = getenv("FAULT_SHIM_CONTROL"), *rules = getenv("FAULT_SHIM");
+    const char *kib = getenv("FAULT_SHIM_MEMTABLE_KIB");
+    memtable = kib ? (size_t)strtoul(kib, NULL, 10) * 1024 : 0;
     if (path) {
         int fd = BELOW(open)(path, O_RDWR | O_CLOEXEC);
         void *at = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -398,4 +401,15 @@ unlink(const char *path)
 {
     const struct shim_rule *rule = rule_for_path(SHIM_UNLINK, path);
     return fails(rule) ? -1 : end(rule, BELOW(unlink)(path));
+}
+
+/* ---- LevelDB's C interface, which this file knows by name alone ---- */
+
+struct leveldb_options_t;
+SHOWN void leveldb_options_set_write_buffer_size(struct leveldb_options_t *options, size_t bytes);
+
+SHOWN void
+leveldb_options_set_write_buffer_size(struct leveldb_options_t *options, size_t bytes)
+{
+    BELOW(leveldb_options_set_write_buffer_size)(options, memtable ? memtable : bytes);
 }

@@ -22,6 +22,9 @@
  *     kill=before | kill=after | kill=torn            signal 9, before it, after it, or with `short=N` written of it
  *     count                                           nothing: only the number of calls is of interest
  *
+ * FAULT_SHIM_MEMTABLE_KIB makes LevelDB's memtables so small that it turns to new logs, writes tables and compacts them
+ * all the time, which it otherwise does once in many thousand orders.
+ *
  * It costs one load of a flag for each call while no rule is armed. */
 #ifndef SOUK_SHIM_H
 #define SOUK_SHIM_H

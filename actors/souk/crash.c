@@ -232,7 +232,8 @@ souk_crash_main(int argc, char **argv)
     world->random(world->self, &seed, sizeof seed);
     struct crash_asked asked = { .memory = &memory,
                                  .plan = { .connections = 32, .units = 1000000, .skus = 4, .limit = 2,
-                                           .units_per_order = 1, .price = 1999, .currency = "EUR", .seed = seed, .patience_s = 150 },
+                                           .units_per_order = 1, .price = 1999, .currency = "EUR",
+                                           .seed = seed, .patience_s = 150 },
                                  .stage.word = "crash",
                                  .faults = "decline=0.03,twice=0.1,timeout_after_charge=0.002,hold=1000",
                                  .fault = "kill",

@@ -35,11 +35,11 @@ stop_node(struct crash *crash)
     kill(crash->stage->node.pid, SIGSTOP);
 }
 
-/* It answers nobody, and then it has lasted. */
+/* It answers nobody, once the signal has reached all its threads; and then it has lasted. */
 static bool
 node_stood_still(struct crash *crash, uint64_t lasted_ms)
 {
-    if (!crash->probed) {
+    if (!crash->probed && lasted_ms >= STOPPED_MS / 3) {
         crash->probed = true;
         if (souk_crash_get(crash, "/livez", 300) != 0)
             souk_crash_fail(crash, "a stopped node answered");

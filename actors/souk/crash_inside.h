@@ -82,7 +82,7 @@ struct crash {
     uint64_t kills, in_recovery, checks, violations;
     uint64_t *restart_ns, restarts, restarts_room; /* Of the restarts that came to their end. */
     uint64_t start_calls; /* That the last start made in the data directory. */
-    bool probed;
+    bool probed, slower;
     int held;          /* The thread that is held; 0: none. */
     unsigned held_worker;
     double metric;     /* What proof() remembers of before. */

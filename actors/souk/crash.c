@@ -143,6 +143,7 @@ crash_run(struct crash *crash, struct load_tally *tally)
     err = stage_start(crash);
     if (!err)
         err = rush(crash, tally, &totals);
+    souk_crash_abandon(crash);
     bool ended_well = err == SOUK_OK && !crash->failed;
     if (ended_well)
         ended_well = souk_stage_stop(&stage) == SOUK_OK;

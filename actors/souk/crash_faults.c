@@ -112,7 +112,7 @@ kill_in_checkpoint(struct crash *crash)
 /* What LevelDB does when a memtable is full, and when there are four tables at the top: it begins a new log, writes a
  * table of the old one, notes in the MANIFEST which tables there are now, and removes what it needs no more. */
 static struct shim_rule
-housekeeping(struct crash *crash, bool writes_only)
+housekeeping(struct crash *crash, bool harmful)
 {
     static const struct { uint32_t calls; const char *pattern; } steps[] = {
         { SHIM_OPEN, "*.log" },        { SHIM_WRITE, "journal/*.ldb" }, { SHIM_SYNC, "journal/*.ldb" },
@@ -120,7 +120,7 @@ housekeeping(struct crash *crash, bool writes_only)
         { SHIM_SYNC, "MANIFEST-*" },   { SHIM_OPEN, "*.ldb" },          { SHIM_UNLINK, "*.log" },
         { SHIM_UNLINK, "*.ldb" },
     };
-    uint64_t step = souk_crash_draw(crash, sizeof steps / sizeof *steps - (writes_only ? 3 : 0));
+    uint64_t step = souk_crash_draw(crash, sizeof steps / sizeof *steps - (harmful ? 2 : 0));
     struct shim_rule rule = { .times = 1, .calls = steps[step].calls, .threads = SHIM_OTHERS };
     strcpy(rule.pattern, steps[step].pattern);
     return rule;
@@ -135,7 +135,7 @@ kill_in_compaction(struct crash *crash)
     souk_crash_shim_arm(&crash->shim, 0, rule);
 }
 
-/* A file that can't be removed harms nobody, and who can't read one actor's snapshot sets that actor apart. */
+/* A file that can't be removed harms nobody. One that can't be opened may also be wanted by who reads a snapshot. */
 static void
 fail_compaction(struct crash *crash)
 {
@@ -335,12 +335,12 @@ const struct crash_fault souk_crash_faults[] = {
       .outcome = STOPS_AND_SAYS ", as nothing after a lost write can be trusted", .end = CRASH_STOPS, .times = 4,
       .says = "souk: stopping: the journal failed: ", .says_too = "No space left on device", .strike = fill_once },
     { .name = "eio-checkpoint", .does = "a sync of the vault's log fails (EIO)", .outcome = STOPS_AND_SAYS,
-      .end = CRASH_STOPS, .times = 2, .says = "souk: stopping: a checkpoint failed: ", .says_too = "Input/output error",
+      .end = CRASH_STOPS, .times = 2, .says = "souk: stopping: the vault failed: ", .says_too = "Input/output error",
       .strike = fail_checkpoint_sync },
     { .name = "full-checkpoint", .does = "a write to the vault's log finds no room (ENOSPC)", .outcome = STOPS_AND_SAYS,
-      .end = CRASH_STOPS, .times = 2, .says = "souk: stopping: a checkpoint failed: ",
+      .end = CRASH_STOPS, .times = 2, .says = "souk: stopping: the vault failed: ",
       .says_too = "No space left on device", .strike = fill_checkpoint },
-    { .name = "eio-compaction", .does = "a new log, a table or the MANIFEST cannot be made or written (EIO)",
+    { .name = "eio-compaction", .does = "a log or table cannot be opened, or a table or the MANIFEST not written (EIO)",
       .outcome = STOPS_AND_SAYS, .end = CRASH_STOPS, .times = 4, .says = "souk: stopping: ",
       .says_too = "Input/output error", .strike = fail_compaction },
     { .name = "eio-start", .does = "a random call of a start fails (EIO)",

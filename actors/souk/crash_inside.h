@@ -92,6 +92,8 @@ struct crash {
 
 /* struct load_plan's step. */
 uint64_t souk_crash_step(void *crash, souk_load *load, uint64_t now_ns);
+/* Takes back whatever a fault has done to the node that runs, so that it can be ended. */
+void souk_crash_abandon(struct crash *crash);
 /* The fault under way, and what has come of it. */
 const struct crash_fault *souk_crash_fault(const struct crash *crash);
 struct crash_result *souk_crash_result(struct crash *crash);

@@ -341,6 +341,16 @@ await_strike(struct crash *crash, uint64_t now)
         souk_crash_fail(crash, "the node ended by itself: %s", souk_child_ending(status, room, sizeof room));
 }
 
+void
+souk_crash_abandon(struct crash *crash)
+{
+    souk_crash_let_go(crash);
+    if (crash->shim.control)
+        (void)souk_crash_shim_disarm(&crash->shim);
+    if (crash->stage->node.pid > 0)
+        kill(crash->stage->node.pid, SIGCONT);
+}
+
 uint64_t
 souk_crash_step(void *arg, souk_load *load, uint64_t now_ns)
 {
@@ -358,7 +368,7 @@ souk_crash_step(void *arg, souk_load *load, uint64_t now_ns)
             await_node(crash);
     }
     if (crash->failed) {
-        souk_crash_let_go(crash);
+        souk_crash_abandon(crash);
         souk_load_give_up(load);
         return UINT64_MAX;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/crash.h -- `souk crash`: the node is killed in the middle of a rush, or its disk fails, or something else is done
- * to it, again and again, and nothing may be lost. */
+/* souk/crash.h -- `souk crash`: the node is killed in the middle of a rush, or its disk fails, or something else is
+ * done to it, again and again, and nothing may be lost. */
 #ifndef SOUK_CRASH_H
 #define SOUK_CRASH_H
 

@@ -344,7 +344,7 @@ const struct crash_fault souk_crash_faults[] = {
       .outcome = STOPS_AND_SAYS, .end = CRASH_STOPS, .times = 4, .says = "souk: stopping: ",
       .says_too = "Input/output error", .strike = fail_compaction },
     { .name = "eio-start", .does = "a random call of a start fails (EIO)",
-      .outcome = "refuses to start with status 74 and says why, or does without; the next start is clean",
+      .outcome = "refuses to start with status 74 or 73 and says why, or does without; the next start is clean",
       .end = CRASH_STOPS_OR_NOT, .times = 5, .at_start = true, .strike = souk_crash_fail_a_start },
     { .name = "short-write", .does = "writes to journal, vault and tail take only some bytes", .outcome = "goes on",
       .end = CRASH_GOES_ON, .times = 1, .strike = cut_writes, .over = happened_often },

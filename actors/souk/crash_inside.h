@@ -26,7 +26,7 @@ enum crash_end {
     CRASH_GOES_ON,
     CRASH_IS_KILLED,     /* by signal 9 */
     CRASH_STOPS,         /* by itself, with status 74, after it has said why */
-    CRASH_STOPS_OR_NOT,  /* ... or it goes on */
+    CRASH_STOPS_OR_NOT,  /* ... or 73; or it goes on */
     CRASH_LEAVES,        /* with status 0 */
 };
 

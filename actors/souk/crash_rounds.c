@@ -190,8 +190,9 @@ ended_as_it_should(enum crash_end end, int status)
 {
     switch (end) {
     case CRASH_IS_KILLED: return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    case CRASH_STOPS:
-    case CRASH_STOPS_OR_NOT: return WIFEXITED(status) && WEXITSTATUS(status) == EX_IOERR;
+    case CRASH_STOPS: return WIFEXITED(status) && WEXITSTATUS(status) == EX_IOERR;
+    case CRASH_STOPS_OR_NOT:
+        return WIFEXITED(status) && (WEXITSTATUS(status) == EX_IOERR || WEXITSTATUS(status) == EX_CANTCREAT);
     case CRASH_LEAVES: return WIFEXITED(status) && WEXITSTATUS(status) == EX_OK;
     default: return false;
     }

@@ -2,6 +2,7 @@
 """The fault shim by hand, as its header says: a node whose disk fails from the start, and what one client sees of it."""
 import http.client
 import os
+import signal
 import sys
 import time
 import unittest
@@ -98,6 +99,25 @@ class Shim(unittest.TestCase):
         said = self.stage.programs[0].said()
         self.assertRegex(said, r'souk serve: .*/journal cannot be opened: .*Input/output error')
         self.resolve({}, 'after')
+
+    def test_a_table_that_cannot_be_opened_is_not_taken_for_damage(self):
+        for n in range(9):  # A start makes a table of what the one before has written.
+            self.stage.node = self.stage.serve()
+            client = self.stage.client()
+            self.assertEqual(client.order('spring', 'ann', f'k{n}').status, 201)
+            client.close()
+            self.stage.node.stop(signal.SIGKILL)
+        refused = 0
+        for after in range(14):
+            try:
+                served = self.stage.serve(f'open journal/*.ldb main after={after} fail=EIO')
+            except AssertionError as fault:
+                self.assertRegex(str(fault).splitlines()[-1], r'\.ldb: Input/output error')
+                refused += 1
+            else:
+                self.assertEqual(served.stop(), 0)
+        self.assertGreaterEqual(refused, 4)
+        self.stage.node = self.stage.serve()
 
     def test_rules_that_cannot_be_read_end_it(self):
         for rules in 'sync', 'sync tail fail=EWHAT', 'tail times=1', 'sync a;sync b;sync c;sync d;sync e':

@@ -122,6 +122,8 @@ void souk_node_drain(souk_node *node, uint64_t within_ms);
 void souk_node_close(souk_node **node_p);
 /* Waits for the node to fail on its own (a journal error), or for souk_node_stop_waiting(); the fault, or SOUK_OK. */
 souk_err souk_node_wait(souk_node *node);
+/* A sentence on the fault of a node that has failed, with what the store said: "the journal failed: ..."; else "". */
+void souk_node_why(const souk_node *node, char *why, size_t size);
 /* Ends souk_node_wait(). Async-signal-safe. */
 void souk_node_stop_waiting(souk_node *node);
 
@@ -135,7 +137,7 @@ struct souk_stats {
     uint64_t turns, events, refusals, malformed, messages, messages_across, asks, late;
     uint64_t batches, batch_bytes, groups, group_bytes, commits_inline, checkpoints;
     uint64_t requests, requests_refused, replies, steals, parks;
-    /* Turns that failed, restarts of volatile actors, messages that nobody took; turns that took too long. */
+    /* Turns that failed, restarts of volatile actors, messages that nobody took; how often a worker was held. */
     uint64_t faults, restarts, dead_letters, stalls;
     /* Now: the journal's last position and the last durable one, actors in memory, messages waiting, bytes. */
     uint64_t position, durable, actors, volatile_actors, mailbox_depth, memory_bytes, memory_used, backlog_bytes;

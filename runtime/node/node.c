@@ -22,6 +22,7 @@ enum {
     KEEPER_PAUSE_NS = 2000000, /* After each put of a checkpoint. */
     STEADY_MS = 10000,         /* Who dies in a turn before has died soon after the start. */
     KEEPER_LOOK_NS = 1000000,  /* While it waits for workers or the journal. */
+    BEHIND_LOOK_NS = 1000000,  /* While workers wait for the disk. */
     STALL_MS = 1000,
     STALL_LOOKS = 4,           /* The watchdog looks so often in the time after which a turn is a stalled one. */
 };
@@ -98,8 +99,10 @@ park(struct worker_thread *t)
     uint64_t idle = souk_worker_idle_ns(w), now = now_ns(t->node);
     uint64_t to_tick = w->tick_ns > now ? w->tick_ns - now : 0;
     if (idle > to_tick) idle = to_tick;
+    bool behind = souk_partition_behind(p); /* It may run nothing, whatever waits, and nobody calls when it may. */
+    if (behind && idle > BEHIND_LOOK_NS) idle = BEHIND_LOOK_NS;
     atomic_store(&w->parked, true);
-    bool work = !souk_mailbox_empty(&w->inbox) || souk_ready_count(w->ready) ||
+    bool work = !souk_mailbox_empty(&w->inbox) || (souk_ready_count(w->ready) && !behind) ||
                 (w->exits.head && w->exits.head->dep <= atomic_load(&p->durable)) ||
                 atomic_load(&w->checkpoint_seen) != atomic_load(&p->checkpoint.epoch);
     souk_loop_poll(w->loop, work ? 0 : idle);
@@ -117,6 +120,7 @@ serve(struct worker_thread *t)
     while (!atomic_load_explicit(&t->node->stop, memory_order_relaxed)) {
         bool waits = souk_commit_wanted(p); /* Since before this round. */
         bool did = souk_worker_step(w);
+        souk_tally_up(w, SOUK_N_ROUNDS, 1);
         if (souk_memory_wants(p->memory)) souk_bed_call(&p->keeper_bed);
         tick(t);
         bool more = souk_loop_poll(w->loop, 0) > 0;
@@ -319,8 +323,11 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         if (err) souk_partition_close(&node->partition);
     }
     if (err) {
+        const char *said = *node->data.journal->why ? node->data.journal->why
+                           : *node->data.vault->why ? node->data.vault->why
+                                                    : souk_err_text(err);
         if (why && why_size && !*why)
-            snprintf(why, why_size, "%s: %s", o->directory ? o->directory : "no directory", souk_err_text(err));
+            snprintf(why, why_size, "%s: %s", o->directory ? o->directory : "no directory", said);
         close_data(node);
         free(node);
         return err;
@@ -413,6 +420,17 @@ souk_node_wait(struct souk_node *node)
 }
 
 void
+souk_node_why(const struct souk_node *node, char *why, size_t size)
+{
+    const struct souk_partition *p = node->partition;
+    souk_err err = (souk_err)atomic_load(&p->fault); /* Before what the stores say: see journal.h. */
+    if (!err) snprintf(why, size, "%s", "");
+    else if (*p->journal->why) snprintf(why, size, "the journal failed: %s", p->journal->why);
+    else if (*p->vault->why) snprintf(why, size, "the vault failed: %s", p->vault->why);
+    else snprintf(why, size, "the data directory failed: %s", souk_err_text(err));
+}
+
+void
 souk_node_stop_waiting(struct souk_node *node)
 {
     souk_bed_call(&node->waiting);
@@ -478,7 +496,7 @@ souk_node_stats(const struct souk_node *node, struct souk_stats *out)
         .memory_bytes = souk_memory_bytes(p->memory), .memory_used = souk_memory_used(p->memory),
         .backlog_bytes = atomic_load(&p->backlog_bytes),
         .volatile_actors = lives, .faults = faults, .restarts = restarts, .dead_letters = letters,
-        .stalls = atomic_load(&p->watchdog.count),
+        .stalls = atomic_load(&p->watchdog.count) + atomic_load(&p->watchdog.held_count),
     };
 }
 

@@ -56,22 +56,27 @@ souk_file_sync_directory(const char *directory)
     return err;
 }
 
+souk_err
+souk_file_write(int fd, const void *at, size_t length)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t n = pwrite(fd, (const uint8_t *)at + done, length - done, (off_t)done);
+        if (n < 0 && errno != EINTR)
+            return souk_file_err(errno);
+        if (n == 0)
+            return SOUK_ERR_IO; /* Or it would go on for ever. */
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return SOUK_OK;
+}
+
 static souk_err
 write_whole(const char *path, const void *at, size_t length)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return souk_file_err(errno);
-    souk_err err = SOUK_OK;
-    for (size_t written = 0; written < length && err == SOUK_OK;) {
-        ssize_t n = write(fd, (const uint8_t *)at + written, length - written);
-        if (n > 0)
-            written += (size_t)n;
-        else if (n == 0)
-            err = SOUK_ERR_FULL;
-        else if (errno != EINTR)
-            err = souk_file_err(errno);
-    }
+    souk_err err = souk_file_write(fd, at, length);
     if (err == SOUK_OK && fsync(fd) != 0)
         err = souk_file_err(errno);
     if (close(fd) != 0 && err == SOUK_OK)

@@ -296,15 +296,14 @@ journal_read(souk_journal *face, uint64_t from, souk_err (*visit)(void *arg, uin
     leveldb_iterator_t *it = leveldb_create_iterator(base->db, base->scan);
     struct group before = { 0, 0, 0, { NULL, 0 } }, group;
     souk_err err = SOUK_OK;
+    const char *broken = NULL; /* Told only when no file failed: a table that can't be read leaves a gap, too. */
     for (scan_seek(it, from); leveldb_iter_valid(it); leveldb_iter_next(it)) {
-        if (!group_decode(it, &group)) {
-            err = poison(base, SOUK_ERR_CORRUPT, "the journal holds something that is no group");
+        if (!group_decode(it, &group))
+            broken = "the journal holds something that is no group";
+        else if (before.number > 0 && (group.first != before.last + 1 || group.number != before.number + 1))
+            broken = "a group is missing in the middle of the journal";
+        if (broken != NULL)
             break;
-        }
-        if (before.number > 0 && (group.first != before.last + 1 || group.number != before.number + 1)) {
-            err = poison(base, SOUK_ERR_CORRUPT, "a group is missing in the middle of the journal");
-            break;
-        }
         before = group;
         if (group.last >= from)
             err = visit(arg, group.first, group.bytes);
@@ -312,9 +311,9 @@ journal_read(souk_journal *face, uint64_t from, souk_err (*visit)(void *arg, uin
             break;
     }
     err = scan_end(base, it, err);
-    if (err == SOUK_OK && before.last < end)
-        err = poison(base, SOUK_ERR_CORRUPT, "the end of the journal is missing");
-    return err;
+    if (err == SOUK_OK && broken == NULL && before.last < end)
+        broken = "the end of the journal is missing";
+    return err == SOUK_OK && broken != NULL ? poison(base, SOUK_ERR_CORRUPT, broken) : err;
 }
 
 /* The first and the last group; numbers are 0 when there is none. Their bytes are gone when it returns. */

@@ -71,6 +71,7 @@ load(struct souk_partition *p, const struct souk_message *wanted)
     souk_snapshot_name(name, wanted->due_ms, wanted->to.kind, wanted->to.key);
     souk_err err = p->vault->ops->get(p->vault, (struct souk_bytes){ name, sizeof name }, &value, &length);
     souk_assert(err != SOUK_ERR_MEMORY && "out of memory"); /* Not the actor's fault: it shall not be set apart. */
+    if (err == SOUK_ERR_IO) souk_partition_fail(p, err); /* Nor the disk's: the next start may well read it. */
     struct souk_message *m = souk_message_new(p->keeper_heap, SOUK_LOADED, length);
     m->to = wanted->to;
     m->ending = err ? SOUK_DEAD : SOUK_DONE;

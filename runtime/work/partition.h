@@ -171,7 +171,7 @@ struct souk_worker {
 enum souk_worker_count {
     SOUK_N_EVENTS, SOUK_N_REFUSALS, SOUK_N_MALFORMED, SOUK_N_MESSAGES, SOUK_N_ASKS, SOUK_N_LATE,
     SOUK_N_BATCHES, SOUK_N_BATCH_BYTES, SOUK_N_ACROSS, SOUK_N_REQUESTS, SOUK_N_REFUSED, SOUK_N_REPLIES, SOUK_N_STEALS,
-    SOUK_N_PARKS, SOUK_N_DEPTH, SOUK_N_EXPIRED, SOUK_N_IDLE_NS,
+    SOUK_N_PARKS, SOUK_N_DEPTH, SOUK_N_EXPIRED, SOUK_N_IDLE_NS, SOUK_N_ROUNDS,
 };
 
 /* The checkpoint under way (R6, R7); see keeper.c. */
@@ -284,6 +284,15 @@ static inline bool
 souk_partition_crammed(const struct souk_partition *p)
 {
     return p->memory_max != UINT64_MAX && souk_memory_used(p->memory) > p->memory_max;
+}
+
+/* Whether so much isn't on disk yet that no slice may begin (R8): the ring is full, or the backlog twice its limit. Any
+ * thread. */
+static inline bool
+souk_partition_behind(const struct souk_partition *p)
+{
+    uint64_t ahead = atomic_load(&p->position) - atomic_load(&p->durable);
+    return ahead + 2 * p->workers_count >= SOUK_RING || atomic_load(&p->backlog_bytes) > 2 * p->backlog_max;
 }
 
 /* Sets an alarm in the shard's wheel; whoever rings it or calls it off frees it. The shard's holder. */

@@ -92,7 +92,8 @@ souk_rebuild(struct souk_partition *p, const struct souk_message *wanted)
     struct souk_past *past = &r.past;
     souk_past_open(past, p->keeper_heap, p->kinds[wanted->to.kind], wanted->to.key);
     souk_err err = rebuild(&r);
-    if (err && !past->failed) souk_fault_quarantine(&past->cell->identity, NULL, souk_err_text(err));
+    if (err == SOUK_ERR_IO) souk_partition_fail(p, err); /* Not the actor's fault: see keeper.c. */
+    else if (err && !past->failed) souk_fault_quarantine(&past->cell->identity, NULL, souk_err_text(err));
     else if (past->failed)
         souk_fault_quarantine(&past->cell->identity, &past->catch, "for its events cannot be applied");
     size_t length = err || past->failed ? 0 : souk_snapshot_size(past->cell);

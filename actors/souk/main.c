@@ -8,6 +8,7 @@
 #include "journal.h"
 #include "load.h"
 #include "provider.h"
+#include "repair.h"
 #include "sale_main.h"
 #include "serve.h"
 #include "top.h"
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static const struct { const char *name; int (*main)(int argc, char **argv); const char *does; } subcommands[] = {
     { "sale", souk_sale_main, "a whole flash sale on a fresh data directory: provider, node, rush, check, report" },
@@ -29,6 +31,7 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "load", souk_load_main, "drives a rush of buyers against a running node" },
     { "check", souk_check_main, "proves from its journal that a sale kept its promises" },
     { "journal", souk_journal_main, "what is in a journal, whether it is sound, an actor as it was at any moment" },
+    { "repair", souk_repair_main, "what is damaged in a data directory, what that costs, and mends it when told to" },
     { "crash", souk_crash_main, "kill -9 in mid-rush, restart, check; as often as you like" },
 };
 

@@ -362,7 +362,8 @@ serve(struct service *v, const sigset_t *ends)
     pthread_sigmask(SIG_BLOCK, ends, NULL);
     waiting_node = NULL;
     if (fault) {
-        fprintf(stderr, "souk: stopping: the journal failed: %s\n", souk_err_text(fault));
+        const char *why = souk_node_why(v->node);
+        fprintf(stderr, "souk: stopping: the journal failed: %s%s%s\n", souk_err_text(fault), *why ? ": " : "", why);
         return EX_IOERR;
     }
     fprintf(stderr, "souk: draining\n");

@@ -274,6 +274,27 @@ close_data(struct souk_node *node)
     else souk_memory_store_close(&node->store);
 }
 
+/* What the store says is wrong, before what anybody else makes of it. */
+static const char *
+store_says(const struct souk_node *node, const char *otherwise)
+{
+    const souk_journal *journal = node->data.journal;
+    const souk_vault *vault = node->data.vault;
+    return journal && *journal->why ? journal->why : vault && *vault->why ? vault->why : otherwise;
+}
+
+/* A sentence that names the directory, on why the partition could not be opened. */
+static void
+say_why(const struct souk_node *node, const char *directory, souk_err err, char *why, size_t why_size)
+{
+    if (!why || !why_size) return;
+    char *said = strdup(store_says(node, *why ? why : souk_err_text(err)));
+    bool names = said && directory && strstr(said, directory);
+    snprintf(why, why_size, "%s%s%s", names ? "" : directory ? directory : "no directory", names ? "" : ": ",
+             said ? said : souk_err_text(err));
+    free(said);
+}
+
 souk_err
 souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, size_t why_size)
 {
@@ -302,8 +323,7 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         if (err) souk_partition_close(&node->partition);
     }
     if (err) {
-        if (why && why_size && !*why)
-            snprintf(why, why_size, "%s: %s", o->directory ? o->directory : "no directory", souk_err_text(err));
+        say_why(node, o->directory, err, why, why_size);
         close_data(node);
         free(node);
         return err;
@@ -393,6 +413,12 @@ souk_node_wait(struct souk_node *node)
 {
     souk_bed_sleep(&node->waiting, UINT64_MAX);
     return (souk_err)atomic_load(&node->partition->fault);
+}
+
+const char *
+souk_node_why(const struct souk_node *node)
+{
+    return store_says(node, "");
 }
 
 void

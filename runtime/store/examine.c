@@ -205,7 +205,7 @@ list_all(const char *path, struct souk_examined_list *out, bool anyway, char *wh
     } else {
         souk_examined_free(&m.tables);
     }
-    qsort(out->at, out->count, sizeof *out->at, by_number);
+    if (out->count) qsort(out->at, out->count, sizeof *out->at, by_number);
     bool log_there = guess || !m.log;
     for (size_t i = 0; i < out->count; i++) log_there |= out->at[i].is_log && out->at[i].number == m.log;
     if (!err && !first && !log_there)

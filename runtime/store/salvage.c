@@ -115,7 +115,7 @@ souk_salvage_open(souk_salvage **out, const char *journal)
     souk_err err = souk_examine_list(journal, &s->files);
     for (s->file = 0; !err && s->file < s->files.count; s->file++) err = read_file(s);
     if (err) souk_salvage_close(out);
-    else qsort(s->places, s->places_count, sizeof *s->places, by_position);
+    else if (s->places_count) qsort(s->places, s->places_count, sizeof *s->places, by_position);
     return err;
 }
 

@@ -266,7 +266,9 @@ static souk_err
 note_end(void *arg, uint64_t first, struct souk_bytes bytes)
 {
     uint64_t *end = arg;
-    *end = first + __builtin_bswap32(((const uint32_t *)bytes.at)[1]) - 1; /* See docs/journal.md, "Groups". */
+    uint32_t count;
+    memcpy(&count, (const uint8_t *)bytes.at + 4, sizeof count); /* See docs/journal.md, "Groups". */
+    *end = first + __builtin_bswap32(count) - 1;
     return SOUK_OK;
 }
 

@@ -83,7 +83,7 @@ class Descriptors(unittest.TestCase):
         self.assertGreater(most, LIMIT // 3)  # They did come.
         self.assertLess(most, LIMIT - LIMIT // 5)  # And LevelDB's own share was left.
         self.assertGreater(self.count(client, 'souk_http_connections_refused_total'), 100)
-        self.assertGreater(self.checkpoints(client), 4)
+        self.assertGreater(self.checkpoints(client), 1)
         self.assertEqual(stage.node.stop(9), -9)
         check(self, stage.data, '--acks', acks)
 

@@ -2,9 +2,9 @@
 /* souk/repair.c -- `souk repair`: says what is damaged in a data directory that no node opens any more, what would be
  * lost, and mends it when told to. main.c calls it; docs/repair.md is the operator's side.
  *
- * Nothing is thrown away: what is replaced stays beside it under a name that ends in ".lost". What replaces the journal is
- * complete and on the disk before the first rename, and whatever a repair that was cut short leaves behind, the next one
- * goes on from. */
+ * Nothing is thrown away: what is replaced stays beside it under a name that ends in ".lost". What replaces the
+ * journal is complete and on the disk before the first rename, and whatever a repair that was cut short leaves
+ * behind, the next one goes on from. */
 #define _GNU_SOURCE
 #include "repair.h"
 
@@ -138,8 +138,8 @@ print_journal(const struct repair *r)
     if (!r->tail_sound)
         printf("%s is missing or damaged: what was acknowledged after that, if anything, cannot be told\n", r->tail);
     else if (r->told.last > r->end)
-        printf("%s says that it reached position %" PRIu64 ": %" PRIu64 " batches are lost, and all that was acknowledged "
-               "in them\n", r->tail, r->told.last, r->told.last - r->end);
+        printf("%s says that it reached position %" PRIu64 ": %" PRIu64 " batches are lost, and all that was "
+               "acknowledged in them\n", r->tail, r->told.last, r->told.last - r->end);
     if (r->useless)
         printf("%" PRIu64 " groups behind the gap are of no use without what is missing\n", r->useless);
 }

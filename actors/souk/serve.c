@@ -30,8 +30,9 @@
 
 enum { SECRET_MAX = 512, WHY_MAX = 1024, DRAIN_MS = 10000, ADDRESS_MAX = 300 };
 
-/* Files that may be open at once: what there must be at all, and what the databases and ZeroMQ keep for themselves beside
- * a fifth of all for LevelDB's tables; what each worker needs; and what clients and the provider get at most. */
+/* Files that may be open at once: what there must be at all, and what the databases and ZeroMQ keep for themselves
+ * beside a fifth of all for LevelDB's tables; what each worker needs; and what clients and the provider get at
+ * most. */
 enum { FILES_MIN = 256, FILES_KEPT = 96, FILES_WORKER = 16, CLIENTS_MAX = 16384, PROVIDER_MAX = 256 };
 
 struct settings {
@@ -385,8 +386,8 @@ serve(struct service *v, const sigset_t *ends)
     pthread_sigmask(SIG_BLOCK, ends, NULL);
     waiting_node = NULL;
     if (fault) {
-        const char *why = souk_node_why(v->node);
-        fprintf(stderr, "souk: stopping: the journal failed: %s%s%s\n", souk_err_text(fault), *why ? ": " : "", why);
+        souk_node_why(v->node, v->why, sizeof v->why);
+        fprintf(stderr, "souk: stopping: %s\n", v->why);
         return EX_IOERR;
     }
     fprintf(stderr, "souk: draining\n");

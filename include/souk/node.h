@@ -122,9 +122,8 @@ void souk_node_drain(souk_node *node, uint64_t within_ms);
 void souk_node_close(souk_node **node_p);
 /* Waits for the node to fail on its own (a journal error), or for souk_node_stop_waiting(); the fault, or SOUK_OK. */
 souk_err souk_node_wait(souk_node *node);
-/* What the store said when it failed, in a sentence: after souk_node_wait() has returned a fault. Empty when nothing. It
- * lives as long as the node. */
-const char *souk_node_why(const souk_node *node);
+/* A sentence on the fault of a node that has failed, with what the store said: "the journal failed: ..."; else "". */
+void souk_node_why(const souk_node *node, char *why, size_t size);
 /* Ends souk_node_wait(). Async-signal-safe. */
 void souk_node_stop_waiting(souk_node *node);
 

@@ -274,21 +274,14 @@ close_data(struct souk_node *node)
     else souk_memory_store_close(&node->store);
 }
 
-/* What the store says is wrong, before what anybody else makes of it. */
-static const char *
-store_says(const struct souk_node *node, const char *otherwise)
-{
-    const souk_journal *journal = node->data.journal;
-    const souk_vault *vault = node->data.vault;
-    return journal && *journal->why ? journal->why : vault && *vault->why ? vault->why : otherwise;
-}
-
 /* A sentence that names the directory, on why the partition could not be opened. */
 static void
 say_why(const struct souk_node *node, const char *directory, souk_err err, char *why, size_t why_size)
 {
     if (!why || !why_size) return;
-    char *said = strdup(store_says(node, *why ? why : souk_err_text(err)));
+    const souk_journal *journal = node->data.journal;
+    const souk_vault *vault = node->data.vault;
+    char *said = strdup(*journal->why ? journal->why : *vault->why ? vault->why : *why ? why : souk_err_text(err));
     bool names = said && directory && strstr(said, directory);
     snprintf(why, why_size, "%s%s%s", names ? "" : directory ? directory : "no directory", names ? "" : ": ",
              said ? said : souk_err_text(err));
@@ -415,10 +408,15 @@ souk_node_wait(struct souk_node *node)
     return (souk_err)atomic_load(&node->partition->fault);
 }
 
-const char *
-souk_node_why(const struct souk_node *node)
+void
+souk_node_why(const struct souk_node *node, char *why, size_t size)
 {
-    return store_says(node, "");
+    const struct souk_partition *p = node->partition;
+    souk_err err = (souk_err)atomic_load(&p->fault); /* Before what the stores say: see journal.h. */
+    if (!err) snprintf(why, size, "%s", "");
+    else if (*p->journal->why) snprintf(why, size, "the journal failed: %s", p->journal->why);
+    else if (*p->vault->why) snprintf(why, size, "a checkpoint failed: %s", p->vault->why);
+    else snprintf(why, size, "the data directory failed: %s", souk_err_text(err));
 }
 
 void

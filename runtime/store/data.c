@@ -420,7 +420,8 @@ souk_data_lock(struct souk_data *data, const char *directory, char *why, size_t 
     struct opening o = { data, why, why_size };
     souk_err err = name_directory(data, directory, why, why_size);
     if (err == SOUK_OK && !exists(directory, "identity"))
-        err = souk_file_fault(SOUK_ERR_MISSING, why, why_size, "%s is no data directory: it has no identity", directory);
+        err = souk_file_fault(SOUK_ERR_MISSING, why, why_size, "%s is no data directory: it has no identity",
+                              directory);
     if (err == SOUK_OK)
         err = take_lock(&o);
     if (err == SOUK_OK)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store/examine.c -- see examine.h. Called by leveldb.c, which opens databases, and by salvage.c.
  *
- * What LevelDB doesn't notice when it opens a database: a log that has vanished, though its MANIFEST names it; a MANIFEST
- * that is cut, so that tables count as left over, and are removed; a table of another size than it had; and a part of a
- * log that has become zeros. The MANIFEST is synced whenever it changes, before what it no longer names is removed. So
- * the log that it names and the tables that it adds are there, or something is lost.
+ * What LevelDB doesn't notice when it opens a database: a log that has vanished, though its MANIFEST names it; a
+ * MANIFEST that is cut, so that tables count as left over, and are removed; a table of another size than it had; and a
+ * part of a log that has become zeros. The MANIFEST is synced whenever it changes, before what it no longer names is
+ * removed. So the log that it names and the tables that it adds are there, or something is lost.
  *
  * Invariant: it only reads. */
 #define _GNU_SOURCE

@@ -14,12 +14,12 @@ struct souk_examined { char *path; uint64_t number, size; bool is_log; };
 /* All that belong to it, tables first, each in the order of their numbers. Zeroed: none. */
 struct souk_examined_list { struct souk_examined *at; size_t count, room; };
 
-/* Whether all files that the database at `path` consists of are there and have their size; with `logs`, whether each log
- * can be read to its end, too. For a vault: LevelDB skips a part of a log that has become zeros, and nothing else would
- * miss a snapshot. `why` names the file. SOUK_ERR_CORRUPT; SOUK_ERR_IO; SOUK_ERR_MEMORY. */
+/* Whether all files that the database at `path` consists of are there and have their size; with `logs`, whether
+ * each log can be read to its end, too. For a vault: LevelDB skips a part of a log that has become zeros, and
+ * nothing else would miss a snapshot. `why` names the file. SOUK_ERR_CORRUPT; SOUK_ERR_IO; SOUK_ERR_MEMORY. */
 souk_err souk_examine(const char *path, bool logs, char *why, size_t why_size) SOUK_MUST_CHECK;
-/* Looks for damage in each file, which reads all of them, and says in `why` where the first is; nothing, and false, when
- * there is none. */
+/* Looks for damage in each file, which reads all of them, and says in `why` where the first is; nothing, and false,
+ * when there is none. */
 bool souk_examine_all(const char *path, char *why, size_t why_size);
 /* Lists what belongs to a database by its MANIFEST, and without a sound one all tables and logs that are there. To be
  * freed with souk_examined_free(). SOUK_ERR_MISSING: there is no such directory; SOUK_ERR_IO; SOUK_ERR_MEMORY. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store/salvage.c -- see salvage.h. Called by `souk repair`, offline, under the directory's lock.
  *
- * A first pass notes where each group stands; the second reads them in the order of positions. What a log has in several
- * fragments is kept from the first. A group that stands in a log and in the table that was made of it is the same.
+ * A first pass notes where each group stands; the second reads them in the order of positions. What a log has in
+ * several fragments is kept from the first. A group that stands in a log and in the table that was made of it is the
+ * same.
  *
  * Invariant: it only reads. */
 #define _GNU_SOURCE
@@ -39,7 +40,8 @@ note_group(void *arg, struct souk_bytes key, struct souk_bytes value, uint64_t a
 {
     souk_salvage *s = arg;
     if (key.length != KEY_BYTES || value.length < HEAD_BYTES) return true;
-    struct place place = { souk_file_get(key.at), souk_file_get(value.at), at, s->file, value.length - HEAD_BYTES, NULL };
+    struct place place = { .first = souk_file_get(key.at), .last = souk_file_get(value.at), .at = at, .file = s->file,
+                           .length = value.length - HEAD_BYTES };
     if (at == UINT64_MAX) {
         place.copy = souk_system_alloc(place.length + 1);
         s->failed |= !place.copy;
@@ -146,7 +148,8 @@ souk_salvage_each(souk_salvage *s, souk_err (*group)(void *arg, uint64_t first, 
         if (i && place->first == place[-1].first) continue;
         uint8_t *own = place->copy ? NULL : souk_system_alloc(place->length + 1);
         if (!place->copy) err = own ? read_place(s, place, own) : SOUK_ERR_MEMORY;
-        if (!err) err = group(arg, place->first, place->last, (struct souk_bytes){ own ? own : place->copy, place->length });
+        struct souk_bytes bytes = { own ? own : place->copy, place->length };
+        if (!err) err = group(arg, place->first, place->last, bytes);
         free(own);
     }
     return err;

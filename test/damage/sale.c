@@ -289,7 +289,8 @@ sale_read(const char *directory, struct seen *seen)
     }
     if (!seen->err) seen->err = data.journal->ops->read(data.journal, 1, sum_group, &seen->journal);
     if (!seen->err) seen->err = data.journal->ops->read(data.journal, 1, note_end, &seen->end);
-    if (!seen->err) seen->err = data.vault->ops->each(data.vault, (struct souk_bytes){ "", 0 }, sum_entry, &seen->vault);
+    struct souk_bytes all = { "", 0 };
+    if (!seen->err) seen->err = data.vault->ops->each(data.vault, all, sum_entry, &seen->vault);
     if (seen->err && !*seen->why) snprintf(seen->why, sizeof seen->why, "%s %s", data.journal->why, data.vault->why);
     souk_data_close(&data);
 }

@@ -18,12 +18,12 @@ struct sale {
     char asked[SAID_MAX];         /* What the shop answers, see sale_ask(). */
 };
 
-/* From now on directories are made on a small disk in memory, which syncs in no time: thousands of them are opened. Where
- * mounting is not permitted they stay where they were, and it is slow. False, then. */
+/* From now on directories are made on a small disk in memory, which syncs in no time: thousands of them are opened.
+ * Where mounting is not permitted they stay where they were, and it is slow. False, then. */
 bool sale_disk_mount(void);
 void sale_disk_unmount(void);
-/* Makes one: a sale, an orderly end, so that the vault is filled; another sale and a kill (`killed`) or one more orderly
- * end. Both databases have a table, the journal has a log, and so has the vault unless killed. */
+/* Makes one: a sale, an orderly end, so that the vault is filled; another sale and a kill (`killed`) or one more
+ * orderly end. Both databases have a table, the journal has a log, and so has the vault unless killed. */
 void sale_make(struct sale *sale, bool killed);
 void sale_drop(struct sale *sale);
 /* Starts a node on a directory, asks it for both sales and some accounts, stops it. What it answered, or, when it did

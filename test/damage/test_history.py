@@ -68,8 +68,7 @@ class History(unittest.TestCase):
         client.close()
         self.assertEqual(self.stage.node.process.wait(30), IO_ERROR)
         said = self.stage.node.said()
-        self.assertIn('stopping: the journal failed: stored data is damaged', said)
-        self.assertRegex(said, rf'{table} is damaged at byte \d+')
+        self.assertRegex(said, rf'stopping: the journal failed: {table} is damaged at byte \d+')
 
         for words in (('check', self.stage.data), ('repair', self.stage.data)):
             status, told, complained = run(*words)
@@ -104,9 +103,11 @@ class History(unittest.TestCase):
             if answer.body != order.body:
                 self.assertGreaterEqual(answer.status, 500, answer)
                 dead += 1
-        client.close()
         self.assertGreater(dead, 0)
-        self.assertLess(dead, 40)
+        self.assertEqual(client.open_sale('autumn', 5).status, 201)
+        client.credit('bob')
+        self.assertEqual(client.order('autumn', 'bob', 'k').status, 201)
+        client.close()
         self.assertRegex(self.stage.node.said(), rf'{table} is damaged at byte \d+')
         self.assertIn('for its snapshot cannot be read', self.stage.node.said())
         self.assertEqual(self.stage.node.stop(), 0)

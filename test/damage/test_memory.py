@@ -28,7 +28,7 @@ def how_it_ended(status, said, acks):
         return 'goes on'
     if status == -signal.SIGABRT and LAST_WORDS.search(said):
         return 'aborts'
-    if status > 0 and 'stopping: the journal failed: out of memory' in said:
+    if status > 0 and re.search('souk: stopping: .*memory', said):
         return 'stops'
     if status > 0 and not acks and said.startswith('souk serve: '):
         return 'refuses to start'

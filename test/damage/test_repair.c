@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/damage/test_repair.c -- whatever of a data directory is gone, `souk serve` refuses with a sentence that says what,
- * and what docs/repair.md recommends then mends it: with nothing lost, or with what the command said is lost. */
+/* test/damage/test_repair.c -- whatever of a data directory is gone, `souk serve` refuses with a sentence that says
+ * what, and what docs/repair.md recommends then mends it: with nothing lost, or with what the command said is lost. */
 #define _GNU_SOURCE
 #include "sale.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/damage/test_truncated.c -- the journal's log ends at each byte of its last groups, beside a tail file that says so
- * or doesn't. It is opened only when no more is gone than the tail knows nothing of: so what was acknowledged before the
- * last time that the tail reached the disk is never missed silently. */
+/* test/damage/test_truncated.c -- the journal's log ends at each byte of its last groups, beside a tail file that
+ * says so or doesn't. It is opened only when no more is gone than the tail knows nothing of: so what was
+ * acknowledged before the last time that the tail reached the disk is never missed silently. */
 #define _GNU_SOURCE
 #include "sale.h"
 
@@ -134,7 +134,8 @@ every_byte_that_the_tail_knows_is_missed(void **state)
     }
 }
 
-/* As a power cut may leave it, since it is not synced. Then the log's own sync is all that vouches for the last group. */
+/* As a power cut may leave it, since it is not synced. Then the log's own sync is all that vouches for the last
+ * group. */
 static void
 only_what_a_tail_that_is_behind_does_not_know_may_be_gone(void **state)
 {

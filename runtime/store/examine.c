@@ -26,7 +26,8 @@ enum { CURRENT_MAX = 64 };
 /* What a MANIFEST says. */
 struct manifest {
     struct souk_examined_list tables; /* Their paths are still to be found. */
-    uint64_t log; /* Logs from this number on belong to the database; 0: it names none. */
+    uint64_t log; /* Logs from this number on belong to the database; 0: as yet there is none. */
+    bool whole;   /* It says which log. */
     bool failed;  /* No memory. */
     bool foreign; /* It holds what it shouldn't. */
 };
@@ -102,7 +103,7 @@ take_change(void *arg, struct souk_bytes key, struct souk_bytes change, uint64_t
             m->foreign = true;
             return false;
         }
-        if (tag == LOG) m->log = number;
+        if (tag == LOG) m->log = number, m->whole = true;
         if (tag == NEW) m->failed |= !list_add(&m->tables, (struct souk_examined){ NULL, number, size, false });
         for (size_t i = 0; tag == DELETED && i < m->tables.count; i++)
             if (m->tables.at[i].number == number) m->tables.at[i--] = m->tables.at[--m->tables.count];
@@ -140,9 +141,9 @@ read_manifest(const char *path, struct manifest *m, char *why, size_t why_size)
     struct souk_ldbfile found = souk_ldbfile_log(file, take_change, m);
     free((void *)(uintptr_t)file.at);
     if (m->failed) return SOUK_ERR_MEMORY;
-    if (m->foreign || found.state == SOUK_LDBFILE_DAMAGED || file.length == 0)
+    if (m->foreign || !m->whole || found.state == SOUK_LDBFILE_DAMAGED)
         return souk_file_fault(SOUK_ERR_CORRUPT, why, why_size, "%s/%s is damaged at byte %" PRIu64 ": %s", path, name,
-                               found.at, found.what ? found.what : file.length ? "no change of a database" : "empty");
+                               found.at, found.what ? found.what : "it doesn't say what belongs to the database");
     return SOUK_OK;
 }
 
@@ -182,41 +183,30 @@ list_directory(const char *path, struct souk_examined_list *out, uint64_t from, 
         if (!file.path || !list_add(out, file)) err = SOUK_ERR_MEMORY;
     }
     (void)closedir(listing);
+    if (out->count) qsort(out->at, out->count, sizeof *out->at, by_number);
     return err;
 }
 
-/* All that belongs to the database, as far as it is known. With `anyway`, also without a sound MANIFEST or when
- * something is missing. */
+/* All that belongs to the database, by its MANIFEST; each of it is there. */
 static souk_err
-list_all(const char *path, struct souk_examined_list *out, bool anyway, char *why, size_t why_size)
+list_database(const char *path, struct souk_examined_list *out, char *why, size_t why_size)
 {
     struct manifest m = { .log = 0 };
-    *out = (struct souk_examined_list){ NULL, 0, 0 };
-    souk_err err = read_manifest(path, &m, why, why_size), first = SOUK_OK;
-    bool guess = err && anyway;
-    for (size_t i = 0; !err && i < m.tables.count; i++) {
-        souk_err missing = find_table(path, &m.tables.at[i], first ? NULL : why, why_size);
-        first = first ? first : missing;
-    }
-    if (guess) souk_examined_free(&m.tables);
-    if (!err || guess) {
-        *out = m.tables;
-        err = list_directory(path, out, guess ? 0 : m.log, guess);
-    } else {
-        souk_examined_free(&m.tables);
-    }
-    if (out->count) qsort(out->at, out->count, sizeof *out->at, by_number);
-    bool log_there = guess || !m.log;
+    souk_err err = read_manifest(path, &m, why, why_size);
+    for (size_t i = 0; !err && i < m.tables.count; i++) err = find_table(path, &m.tables.at[i], why, why_size);
+    *out = m.tables;
+    if (!err) err = list_directory(path, out, m.log, false);
+    bool log_there = !m.log;
     for (size_t i = 0; i < out->count; i++) log_there |= out->at[i].is_log && out->at[i].number == m.log;
-    if (!err && !first && !log_there)
-        first = souk_file_fault(SOUK_ERR_CORRUPT, why, why_size, "%s/%06" PRIu64 ".log is missing", path, m.log);
-    return err ? err : anyway ? SOUK_OK : first;
+    if (err || log_there) return err;
+    return souk_file_fault(SOUK_ERR_CORRUPT, why, why_size, "%s/%06" PRIu64 ".log is missing", path, m.log);
 }
 
 souk_err
 souk_examine_list(const char *path, struct souk_examined_list *out)
 {
-    return list_all(path, out, true, NULL, 0);
+    *out = (struct souk_examined_list){ NULL, 0, 0 };
+    return list_directory(path, out, 0, true);
 }
 
 /* ---- what is in them ---- */
@@ -248,7 +238,7 @@ souk_err
 souk_examine(const char *path, bool logs, char *why, size_t why_size)
 {
     struct souk_examined_list list;
-    souk_err err = list_all(path, &list, false, why, why_size);
+    souk_err err = list_database(path, &list, why, why_size);
     for (size_t i = 0; logs && !err && i < list.count; i++)
         if (list.at[i].is_log) err = examine_file(&list.at[i], i + 1 == list.count, why, why_size);
     souk_examined_free(&list);
@@ -259,7 +249,7 @@ bool
 souk_examine_all(const char *path, char *why, size_t why_size)
 {
     struct souk_examined_list list;
-    souk_err err = list_all(path, &list, false, why, why_size);
+    souk_err err = list_database(path, &list, why, why_size);
     for (size_t i = 0; !err && i < list.count; i++)
         err = examine_file(&list.at[i], i + 1 == list.count, why, why_size);
     souk_examined_free(&list);

@@ -21,8 +21,8 @@ souk_err souk_examine(const char *path, bool logs, char *why, size_t why_size) S
 /* Looks for damage in each file, which reads all of them, and says in `why` where the first is; nothing, and false,
  * when there is none. */
 bool souk_examine_all(const char *path, char *why, size_t why_size);
-/* Lists what belongs to a database by its MANIFEST, and without a sound one all tables and logs that are there. To be
- * freed with souk_examined_free(). SOUK_ERR_MISSING: there is no such directory; SOUK_ERR_IO; SOUK_ERR_MEMORY. */
+/* Lists all tables and logs that are in a directory, whether a MANIFEST names them or not. To be freed with
+ * souk_examined_free(). SOUK_ERR_MISSING: there is no such directory; SOUK_ERR_IO; SOUK_ERR_MEMORY. */
 souk_err souk_examine_list(const char *path, struct souk_examined_list *out) SOUK_MUST_CHECK;
 void souk_examined_free(struct souk_examined_list *list);
 

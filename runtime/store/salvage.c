@@ -3,7 +3,7 @@
  *
  * A first pass notes where each group stands; the second reads them in the order of positions. What a log has in
  * several fragments is kept from the first. A group that stands in a log and in the table that was made of it is the
- * same.
+ * same. All files that are there are read, since a MANIFEST that is cut names fewer.
  *
  * Invariant: it only reads. */
 #define _GNU_SOURCE

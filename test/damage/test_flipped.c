@@ -25,7 +25,7 @@ enum { SPARSE = 6 };
 #else
 enum { SPARSE = 1 };
 #endif
-enum { FLIPS = 120, STRETCHES = 40, PAGE = 4096, SECTOR = 512, ASKS_MAX = 12 };
+enum { FLIPS = 120, STRETCHES = 40, CUTS = 24, CUT = -1, PAGE = 4096, SECTOR = 512, ASKS_MAX = 8 };
 
 static struct sale sale;
 static uint64_t seed;
@@ -105,9 +105,10 @@ static void
 damage(const char *part, const char *ending, long at, long length, unsigned bit, struct outcome *outcome)
 {
     char *directory = disk_copy(sale.directory), *path = sale_file(directory, part, ending);
-    sale_note("seed %" PRIu64 ": %s at byte %ld, %s %ld", sale_seed(), path, at, length ? "zeros" : "bit",
+    sale_note("seed %" PRIu64 ": %s at byte %ld, %s %ld", sale_seed(), path, at, length == CUT ? "cut" : length ? "zeros" : "bit",
               length ? length : (long)bit);
-    if (length) zero(path, at, length);
+    if (length == CUT) assert_int_equal(truncate(path, at), 0);
+    else if (length) zero(path, at, length);
     else disk_flip(path, at, bit);
     judge(directory, path, strcmp(part, "vault") == 0, outcome);
     free(path);
@@ -134,6 +135,21 @@ damage_all(const char *part, const char *ending, unsigned flips, unsigned stretc
     }
     print_message("# %s %s, %ld bytes: %u named, %u told otherwise, %u harmless, %u given back by the journal\n", part,
                   ending, size, outcome.named, outcome.told, outcome.harmless, outcome.older);
+    return outcome;
+}
+
+/* The file ends at sampled bytes. */
+static struct outcome
+cut_all(const char *part, const char *ending, unsigned cuts)
+{
+    struct outcome outcome = { 0 };
+    char *path = sale_file(sale.directory, part, ending);
+    long size = disk_size(path);
+    free(path);
+    for (unsigned i = 0; i < cuts; i += SPARSE)
+        damage(part, ending, (long)sale_draw(&seed, (uint64_t)size), CUT, 0, &outcome);
+    print_message("# %s %s cut: %u named, %u told otherwise, %u harmless, %u given back by the journal\n", part, ending,
+                  outcome.named, outcome.told, outcome.harmless, outcome.older);
     return outcome;
 }
 
@@ -189,13 +205,31 @@ what_says_which_files_there_are(void **state)
     }
 }
 
+static void
+files_that_are_cut(void **state)
+{
+    (void)state;
+    asks = 0;
+    struct outcome outcome = cut_all("journal", ".log", CUTS);
+    assert_true(outcome.told && !outcome.harmless && !outcome.older); /* `tail` is named. */
+    outcome = cut_all("vault", ".log", CUTS);
+    assert_true(outcome.older && !outcome.told); /* It lacks its last puts. */
+    static const char *const parts[] = { "journal", "vault" };
+    for (unsigned i = 0; i < 2; i++) {
+        outcome = cut_all(parts[i], ".ldb", CUTS);
+        assert_true(outcome.named && !outcome.told && !outcome.harmless && !outcome.older);
+        outcome = cut_all(parts[i], "MANIFEST-000004", 4 * CUTS);
+        assert_true(outcome.named + outcome.told && !outcome.harmless && !outcome.older);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_journals_log), cmocka_unit_test(the_journals_table),
         cmocka_unit_test(the_vaults_log),   cmocka_unit_test(the_vaults_table),
-        cmocka_unit_test(what_says_which_files_there_are),
+        cmocka_unit_test(what_says_which_files_there_are), cmocka_unit_test(files_that_are_cut),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -183,6 +183,22 @@ what_says_what_is_there_can_be_spared(void **state)
     }
 }
 
+/* A MANIFEST that is cut says that there are fewer tables; LevelDB would have removed the others. */
+static void
+a_manifest_that_is_cut_loses_nothing(void **state)
+{
+    (void)state;
+    for (long cut = 0; cut < 80; cut += 16) {
+        char *directory = disk_copy(sale.directory), *path = sale_file(directory, "journal", "MANIFEST-000004");
+        assert_int_equal(truncate(path, cut), 0);
+        free(path);
+        assert_refused(directory, "journal");
+        run_repair(directory, "--accept-loss", 0, "has what is sound of it");
+        assert_all_is_there(directory);
+        disk_drop(directory);
+    }
+}
+
 /* With its log the second sale is lost, and the command says from where on; the first is as it was. */
 static void
 the_sound_beginning_goes_on(void **state)
@@ -289,6 +305,7 @@ main(void)
         cmocka_unit_test(a_vault_is_made_anew_from_the_journal),
         cmocka_unit_test(what_is_replaced_is_kept),
         cmocka_unit_test(what_says_what_is_there_can_be_spared),
+        cmocka_unit_test(a_manifest_that_is_cut_loses_nothing),
         cmocka_unit_test(the_sound_beginning_goes_on),
         cmocka_unit_test(damage_in_the_middle_ends_the_journal_there),
         cmocka_unit_test(a_repair_that_was_cut_short_is_repeated),

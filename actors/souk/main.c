@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 static const struct { const char *name; int (*main)(int argc, char **argv); const char *does; } subcommands[] = {
     { "sale", souk_sale_main, "a whole flash sale on a fresh data directory: provider, node, rush, check, report" },

@@ -105,8 +105,8 @@ static void
 damage(const char *part, const char *ending, long at, long length, unsigned bit, struct outcome *outcome)
 {
     char *directory = disk_copy(sale.directory), *path = sale_file(directory, part, ending);
-    sale_note("seed %" PRIu64 ": %s at byte %ld, %s %ld", sale_seed(), path, at, length == CUT ? "cut" : length ? "zeros" : "bit",
-              length ? length : (long)bit);
+    const char *how = length == CUT ? "cut" : length ? "zeros" : "bit";
+    sale_note("seed %" PRIu64 ": %s at byte %ld, %s %ld", sale_seed(), path, at, how, length ? length : (long)bit);
     if (length == CUT) assert_int_equal(truncate(path, at), 0);
     else if (length) zero(path, at, length);
     else disk_flip(path, at, bit);

@@ -122,13 +122,11 @@ static souk_err
 read_fault(struct database *base, char *text)
 {
     char sentence[SOUK_STORE_WHY];
-    if (*base->why != '\0') { /* The first has been told, and to look for the place reads all. */
-        souk_err err = souk_examine_text(text);
+    souk_err err = souk_examine_text(text);
+    if (*base->why != '\0') /* The first has been told, and to look for the place reads all. */
         leveldb_free(text);
-        return err;
-    }
-    souk_err err = fault_of(base, text, sentence);
-    (void)tell(base, sentence);
+    else if (fault_of(base, text, sentence) == err)
+        (void)tell(base, sentence);
     return err;
 }
 

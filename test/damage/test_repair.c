@@ -293,8 +293,16 @@ what_may_be_deleted_is_made_anew(void **state)
     disk_remove(directory, "turns");
     disk_remove(directory, "lock");
     assert_all_is_there(directory);
-    disk_write(directory, "turns", "soukTURNS 1 and then what nobody wrote there");
+    disk_write(directory, "turns", "what nobody wrote there");
     assert_all_is_there(directory);
+    for (int byte = 0; byte < 256; byte += 51) { /* Behind its beginning, which is right. */
+        char path[4096], text[6720] = "soukTURNS 1";
+        memset(text + sizeof "soukTURNS 1", byte, sizeof text - sizeof "soukTURNS 1");
+        snprintf(path, sizeof path, "%s/turns", directory);
+        FILE *file = fopen(path, "we");
+        assert_true(file && fwrite(text, sizeof text, 1, file) == 1 && fclose(file) == 0);
+        assert_all_is_there(directory);
+    }
     disk_drop(directory);
 }
 

@@ -415,7 +415,7 @@ souk_node_why(const struct souk_node *node, char *why, size_t size)
     souk_err err = (souk_err)atomic_load(&p->fault); /* Before what the stores say: see journal.h. */
     if (!err) snprintf(why, size, "%s", "");
     else if (*p->journal->why) snprintf(why, size, "the journal failed: %s", p->journal->why);
-    else if (*p->vault->why) snprintf(why, size, "a checkpoint failed: %s", p->vault->why);
+    else if (*p->vault->why) snprintf(why, size, "the vault failed: %s", p->vault->why);
     else snprintf(why, size, "the data directory failed: %s", souk_err_text(err));
 }
 

@@ -285,7 +285,7 @@ enter(void *self, souk_worker *worker, unsigned number, struct souk_loop *loop)
     uint16_t port = atomic_load(&api->port);
     const struct souk_http_options options = {
         .host = api->options.host, .port = port ? port : api->options.port, .join = number > 0, .handler = handle,
-        .arg = at, .counters = &at->http_counts,
+        .arg = at, .counters = &at->http_counts, .connections_max = api->options.connections_max,
     };
     souk_err err = at->reader ? souk_hints_open(&at->hints, worker) : SOUK_ERR_MEMORY;
     if (!err) err = souk_http_open(&at->http, loop, &options);

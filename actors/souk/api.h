@@ -22,6 +22,7 @@ struct souk_api_options {
     struct souk_text webhook_secret; /* Empty: there are no webhooks. */
     const struct souk_stripe_counters *provider; /* For /metrics; NULL: none. Worker 0 writes it. */
     const souk_wire *wire;         /* For /metrics; NULL: none. */
+    unsigned connections_max;      /* Of each worker; 0: the gateway's own. */
     bool admin;                    /* Whether /admin is there: only where nobody else can reach it. */
 };
 

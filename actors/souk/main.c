@@ -9,6 +9,7 @@
 #include "journal.h"
 #include "load.h"
 #include "provider.h"
+#include "repair.h"
 #include "sale_main.h"
 #include "serve.h"
 #include "top.h"
@@ -31,6 +32,7 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "check", souk_check_main, "proves from its journal that a sale kept its promises" },
     { "journal", souk_journal_main, "what is in a journal, whether it is sound, an actor as it was at any moment" },
     { "contract", souk_contract_main, "what kinds can be told and remember, and which changes of it break readers" },
+    { "repair", souk_repair_main, "what is damaged in a data directory, what that costs, and mends it when told to" },
     { "crash", souk_crash_main, "kill -9 or another fault in mid-rush, restart, check; as often as you like" },
 };
 

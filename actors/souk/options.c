@@ -34,7 +34,7 @@ static char *
 keep(struct souk_options_memory *memory, const char *text, size_t length)
 {
     struct souk_options_chunk *chunk = malloc(sizeof *chunk + length + 1);
-    souk_assert(chunk);
+    souk_assert(chunk && "out of memory");
     memcpy(chunk->text, text, length);
     chunk->text[length] = '\0';
     chunk->next = memory->chunks;

@@ -13,6 +13,7 @@
 
 #include "gateway/json.h"
 #include "wire/wire.h"
+#include "world/thread.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,6 +29,11 @@
 #include <unistd.h>
 
 enum { SECRET_MAX = 512, WHY_MAX = 1024, DRAIN_MS = 10000, ADDRESS_MAX = 300 };
+
+/* Files that may be open at once: what there must be at all, and what the databases and ZeroMQ keep for themselves
+ * beside a fifth of all for LevelDB's tables; what each worker needs; and what clients and the provider get at
+ * most. */
+enum { FILES_MIN = 256, FILES_KEPT = 96, FILES_WORKER = 16, CLIENTS_MAX = 16384, PROVIDER_MAX = 256 };
 
 struct settings {
     struct souk_option_address http;
@@ -50,6 +56,7 @@ struct service {
     struct souk_port_driver ports[2];
     struct souk_guest guests[4];
     souk_node *node;
+    unsigned clients_max, provider_max; /* Connections of each worker; to the provider. */
     bool ready;
 };
 
@@ -198,6 +205,7 @@ open_parts(struct service *v)
     const struct settings *s = &v->set;
     const struct souk_stripe_options provider = {
         .url = s->provider, .key = { v->provider_key, v->provider_key_length }, .ca_file = s->provider_ca_file,
+        .connections = v->provider_max,
     };
     souk_err err = s->provider ? souk_stripe_open(&v->stripe, &provider) : SOUK_OK;
     if (err)
@@ -213,7 +221,7 @@ open_parts(struct service *v)
         .host = s->http.host, .port = s->http.port, .cards = s->provider != NULL,
         .webhook_secret = { v->webhook_secret, v->webhook_secret_length },
         .provider = v->stripe ? souk_stripe_counted(v->stripe) : NULL, .wire = v->wire,
-        .admin = is_loopback(s->http.host),
+        .connections_max = v->clients_max, .admin = is_loopback(s->http.host),
     };
     err = souk_api_open(&v->api, &api);
     if (err) return complain(EX_OSERR, souk_err_text(err), NULL);
@@ -313,14 +321,30 @@ write_ready(struct service *v)
     return status;
 }
 
-static void
-raise_limits(void)
+/* Takes all descriptors that it may have, and lets clients have only so many that the journal is never short of one:
+ * LevelDB needs some in the middle of a write, and without them the node would have to stop. */
+static int
+share_files(struct service *v)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    char why[200];
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return complain(EX_OSERR, "getrlimit", strerror(errno));
+    if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit); /* What there is must do. */
+        if (setrlimit(RLIMIT_NOFILE, &limit) && getrlimit(RLIMIT_NOFILE, &limit))
+            return complain(EX_OSERR, "getrlimit", strerror(errno));
     }
+    uint64_t files = limit.rlim_cur, workers = v->set.workers ? v->set.workers : souk_thread_cores();
+    v->provider_max = files / 8 < PROVIDER_MAX ? (unsigned)(files / 8) : PROVIDER_MAX;
+    uint64_t kept = FILES_KEPT + FILES_WORKER * workers + files / 5 + (v->set.provider ? v->provider_max : 0);
+    if (files < FILES_MIN || files < kept + 2 * workers) {
+        snprintf(why, sizeof why, "only %llu files may be open at once, and it takes at least %llu (ulimit -n)",
+                 (unsigned long long)files, (unsigned long long)(files < FILES_MIN ? FILES_MIN : kept + 2 * workers));
+        return complain(EX_OSERR, why, NULL);
+    }
+    uint64_t clients = (files - kept) * 4 / 5 / workers; /* The rest is told that there are too many. */
+    v->clients_max = clients < CLIENTS_MAX ? (unsigned)clients : CLIENTS_MAX;
+    return EX_OK;
 }
 
 /* ---- Serving. ---- */
@@ -395,9 +419,9 @@ run(struct service *v)
     sigaction(SIGINT, &action, NULL);
     if (signal(SIGHUP, SIG_IGN) != SIG_IGN) sigaction(SIGHUP, &action, NULL); /* Not under nohup. */
     signal(SIGPIPE, SIG_IGN);
-    raise_limits();
     remove_stale(&v->set);
-    int status = open_parts(v);
+    int status = share_files(v);
+    if (!status) status = open_parts(v);
     if (!status) status = open_node(v);
     if (!status) status = serve(v, &ends);
     bool served = status == EX_OK;

@@ -29,18 +29,26 @@ tell_overloaded(struct connection *connection)
     souk_httpconn_pump(connection);
 }
 
+/* How many that are too many are told so at a time: each takes a descriptor, which may be few. */
+static unsigned
+refused_max(const souk_http *http)
+{
+    unsigned share = http->options.connections_max / 4 + 1;
+    return share < REFUSED_MAX ? share : REFUSED_MAX;
+}
+
 static void
 connection_open(souk_http *http, int fd)
 {
-    bool over = http->connections >= http->options.connections_max;
+    bool over = http->connections >= http->options.connections_max, none = over && http->refused >= refused_max(http);
     struct connection *connection = http->spare_connections;
     if (connection != NULL) {
         http->spare_connections = connection->next;
         http->spare_connection_count--;
-    } else if (!(over && http->refused >= REFUSED_MAX)) {
+    } else if (!none) {
         connection = malloc(sizeof *connection);
     }
-    if (connection == NULL || (over && http->refused >= REFUSED_MAX)) {
+    if (connection == NULL || none) {
         if (connection != NULL) {
             connection->next = http->spare_connections;
             http->spare_connections = connection;

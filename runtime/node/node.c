@@ -295,6 +295,20 @@ close_data(struct souk_node *node)
     else souk_memory_store_close(&node->store);
 }
 
+/* A sentence that names the directory, on why the partition could not be opened. */
+static void
+say_why(const struct souk_node *node, const char *directory, souk_err err, char *why, size_t why_size)
+{
+    if (!why || !why_size) return;
+    const souk_journal *journal = node->data.journal;
+    const souk_vault *vault = node->data.vault;
+    char *said = strdup(*journal->why ? journal->why : *vault->why ? vault->why : *why ? why : souk_err_text(err));
+    bool names = said && directory && strstr(said, directory);
+    snprintf(why, why_size, "%s%s%s", names ? "" : directory ? directory : "no directory", names ? "" : ": ",
+             said ? said : souk_err_text(err));
+    free(said);
+}
+
 souk_err
 souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, size_t why_size)
 {
@@ -323,11 +337,7 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
         if (err) souk_partition_close(&node->partition);
     }
     if (err) {
-        const char *said = *node->data.journal->why ? node->data.journal->why
-                           : *node->data.vault->why ? node->data.vault->why
-                                                    : souk_err_text(err);
-        if (why && why_size && !*why)
-            snprintf(why, why_size, "%s: %s", o->directory ? o->directory : "no directory", said);
+        say_why(node, o->directory, err, why, why_size);
         close_data(node);
         free(node);
         return err;

@@ -144,8 +144,8 @@ exists(const char *directory, const char *name)
 static souk_err
 check_ours(struct opening *o)
 {
-    static const char *const ours[] = { ".", "..", "lock", "tail", "tail.new", "journal", "vault", "reserve",
-                                        "identity.new", "lost+found" };
+    static const char *const ours[] = { ".", "..", "lock", "tail", "tail.new", "journal", "vault", "reserve", "turns",
+                                        "identity.new", "lost+found", "souk.sock", "souk.endpoint" };
     DIR *listing = opendir(o->data->directory);
     if (listing == NULL)
         return souk_file_fault(souk_file_err(errno), o->why, o->why_size, "%s cannot be listed: %s", o->data->directory,
@@ -377,26 +377,56 @@ open_all(struct opening *o, const struct souk_world *world, bool create)
     return err;
 }
 
-souk_err
-souk_data_open(struct souk_data *data, const struct souk_world *world, const char *directory, bool create, char *why,
-               size_t why_size)
+static souk_err
+name_directory(struct souk_data *data, const char *directory, char *why, size_t why_size)
 {
     memset(data, 0, sizeof *data);
     data->lock_fd = data->reserve_fd = -1;
-    struct opening o = { data, why, why_size };
     if (why != NULL && why_size > 0)
         why[0] = '\0';
     size_t length = strlen(directory);
     data->directory = souk_system_alloc(length + 1);
     if (data->directory != NULL)
         memcpy(data->directory, directory, length);
-    souk_err err = data->directory != NULL ? open_all(&o, world, create) : SOUK_ERR_MEMORY;
-    if (err != SOUK_OK) {
-        if (why != NULL && why_size > 0 && why[0] == '\0')
-            (void)souk_file_fault(err, why, why_size, "%s: %s", directory, souk_err_text(err));
-        souk_data_close(data);
-    }
+    return data->directory != NULL ? SOUK_OK : SOUK_ERR_MEMORY;
+}
+
+/* Closes what was opened before something failed, which has a sentence then. */
+static souk_err
+opened(struct opening *o, const char *directory, souk_err err)
+{
+    if (err == SOUK_OK)
+        return err;
+    if (o->why != NULL && o->why_size > 0 && o->why[0] == '\0')
+        (void)souk_file_fault(err, o->why, o->why_size, "%s: %s", directory, souk_err_text(err));
+    souk_data_close(o->data);
     return err;
+}
+
+souk_err
+souk_data_open(struct souk_data *data, const struct souk_world *world, const char *directory, bool create, char *why,
+               size_t why_size)
+{
+    struct opening o = { data, why, why_size };
+    souk_err err = name_directory(data, directory, why, why_size);
+    if (err == SOUK_OK)
+        err = open_all(&o, world, create);
+    return opened(&o, directory, err);
+}
+
+souk_err
+souk_data_lock(struct souk_data *data, const char *directory, char *why, size_t why_size)
+{
+    struct opening o = { data, why, why_size };
+    souk_err err = name_directory(data, directory, why, why_size);
+    if (err == SOUK_OK && !exists(directory, "identity"))
+        err = souk_file_fault(SOUK_ERR_MISSING, why, why_size, "%s is no data directory: it has no identity",
+                              directory);
+    if (err == SOUK_OK)
+        err = take_lock(&o);
+    if (err == SOUK_OK)
+        err = identity_read(&o);
+    return opened(&o, directory, err);
 }
 
 void

@@ -44,6 +44,8 @@ struct souk_data {
  * SOUK_ERR_MEMORY; SOUK_ERR_USAGE when the directory holds other files and no identity. */
 souk_err souk_data_open(struct souk_data *data, const struct souk_world *world, const char *directory, bool create,
                         char *why, size_t why_size) SOUK_MUST_CHECK;
+/* Takes a directory's lock and reads its identity, for whoever mends what souk_data_open() refuses. Errors as above. */
+souk_err souk_data_lock(struct souk_data *data, const char *directory, char *why, size_t why_size) SOUK_MUST_CHECK;
 /* Closes all and releases the lock. One that was never opened, zeroed, is left alone. */
 void souk_data_close(struct souk_data *data);
 /* Bytes that new commands may still fill; 0: refuse them until it is more. UINT64_MAX if unknown. Looks at the disk,

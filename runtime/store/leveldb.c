@@ -4,7 +4,8 @@
  * Every put is a sync put: LevelDB closes a log without syncing it when it turns to the next memtable, so that "many
  * puts, then one sync put" is no barrier. The first failed write poisons the handle, because LevelDB may answer OK to
  * later ones and lose them. Paranoid checks are on: without them a flipped byte silently drops records. Every
- * iteration ends by asking for its error, the only sign of a damaged table. Nothing is ever repaired.
+ * iteration ends by asking for its error, the only sign of a damaged table; examine.c finds what LevelDB takes for
+ * whole. Nothing is ever repaired.
  * A group lies under its first position, 8 bytes with the highest first, so that keys ascend and tables are only moved,
  * not merged. Its value is its last position, its number among all groups ever appended (8 bytes each), then its bytes.
  *
@@ -13,6 +14,7 @@
 #include "store/leveldb.h"
 
 #include "base/heap.h"
+#include "store/examine.h"
 #include "store/file.h"
 #include "store/tail.h"
 
@@ -46,6 +48,7 @@ enum {
 /* One LevelDB database with all that its C interface wants to be kept, and its first fault. */
 struct database {
     leveldb_t *db;
+    char *path;
     leveldb_options_t *options;
     leveldb_filterpolicy_t *bloom;
     leveldb_cache_t *cache;
@@ -74,21 +77,6 @@ struct leveldb_vault {
 
 /* ---- faults ---- */
 
-/* What a LevelDB error means: it has only texts. A file that is not there, in a database that was, is damage. */
-static souk_err
-err_of_text(const char *text)
-{
-    if (strstr(text, "No space left on device") != NULL || strstr(text, "Disk quota exceeded") != NULL)
-        return SOUK_ERR_FULL;
-    if (strncmp(text, "Corruption", strlen("Corruption")) == 0 || strstr(text, "No such file or directory") != NULL ||
-        strstr(text, "create_if_missing is false") != NULL)
-        return SOUK_ERR_CORRUPT;
-    if (strstr(text, "lock") != NULL &&
-        (strstr(text, "already held") != NULL || strstr(text, "temporarily unavailable") != NULL))
-        return SOUK_ERR_LOCKED;
-    return SOUK_ERR_IO;
-}
-
 /* Keeps the first sentence on what went wrong; true for the first. */
 static bool
 tell(struct database *base, const char *what)
@@ -112,12 +100,35 @@ poison(struct database *base, souk_err err, const char *what)
     return err;
 }
 
+/* What LevelDB said, as an error. It says that something is damaged, and not where; so that is looked for. */
 static souk_err
-poison_text(struct database *base, char **text_p)
+fault_of(const struct database *base, char *text, char sentence[SOUK_STORE_WHY])
 {
-    souk_err err = poison(base, err_of_text(*text_p), *text_p);
-    leveldb_free(*text_p);
-    *text_p = NULL;
+    souk_err err = souk_examine_text(text);
+    if (err != SOUK_ERR_CORRUPT || !souk_examine_all(base->path, sentence, SOUK_STORE_WHY))
+        (void)snprintf(sentence, SOUK_STORE_WHY, "%s: %s", base->path, text);
+    leveldb_free(text);
+    return err;
+}
+
+static souk_err
+poison_text(struct database *base, char *text)
+{
+    char sentence[SOUK_STORE_WHY];
+    souk_err err = fault_of(base, text, sentence);
+    return poison(base, err, sentence);
+}
+
+/* A failed read of the vault does not poison: one damaged snapshot is no reason to lose the others. */
+static souk_err
+read_fault(struct database *base, char *text)
+{
+    char sentence[SOUK_STORE_WHY];
+    souk_err err = souk_examine_text(text);
+    if (*base->why != '\0') /* The first has been told, and to look for the place reads all. */
+        leveldb_free(text);
+    else if (fault_of(base, text, sentence) == err)
+        (void)tell(base, sentence);
     return err;
 }
 
@@ -142,6 +153,7 @@ database_close(struct database *base)
         leveldb_cache_destroy(base->cache);
     if (base->bloom != NULL)
         leveldb_filterpolicy_destroy(base->bloom);
+    free(base->path);
 }
 
 static void
@@ -162,18 +174,25 @@ database_options(struct database *base, bool create, size_t memtable, size_t tab
     leveldb_writeoptions_set_sync(base->sync, 1);
 }
 
+/* With `logs` what LevelDB lets pass in a log counts as damage, too. */
 static souk_err
-database_open(struct database *base, const char *path, char *why, size_t why_size)
+database_open(struct database *base, const char *path, bool create, bool logs, char *why, size_t why_size)
 {
     char *text = NULL;
+    base->path = strdup(path);
+    if (base->path == NULL)
+        return SOUK_ERR_MEMORY;
+    souk_err err = create ? SOUK_OK : souk_examine(path, logs, why, why_size);
+    if (err != SOUK_OK)
+        return err;
     base->db = leveldb_open(base->options, path, &text);
     if (text != NULL) {
-        souk_err err = souk_file_fault(err_of_text(text), why, why_size, "%s cannot be opened: %s", path, text);
-        leveldb_free(text);
-        return err;
+        char sentence[SOUK_STORE_WHY];
+        err = fault_of(base, text, sentence);
+        return souk_file_fault(err, why, why_size, "%s cannot be opened: %s", path, sentence);
     }
     /* LevelDB does not sync the name of a new log, so the one that it just began could be lost with its records. */
-    souk_err err = souk_file_sync_directory(path);
+    err = souk_file_sync_directory(path);
     if (err != SOUK_OK)
         (void)souk_file_fault(err, why, why_size, "%s cannot be synced", path);
     return err;
@@ -202,16 +221,16 @@ group_decode(const leveldb_iterator_t *it, struct group *group)
     return group->first > 0 && group->last >= group->first && group->number > 0;
 }
 
-/* Ends an iteration: damage shows only here. Keeps an error that there is already. */
+/* Ends an iteration: damage shows only here, and `fault` takes it. Keeps an error that there is already. */
 static souk_err
-scan_end(struct database *base, leveldb_iterator_t *it, souk_err err)
+scan_end(struct database *base, leveldb_iterator_t *it, souk_err err, souk_err (*fault)(struct database *, char *))
 {
     char *text = NULL;
     leveldb_iter_get_error(it, &text);
     leveldb_iter_destroy(it);
     if (text == NULL)
         return err;
-    souk_err found = poison_text(base, &text);
+    souk_err found = fault(base, text);
     return err != SOUK_OK ? err : found;
 }
 
@@ -254,7 +273,7 @@ journal_append(souk_journal *face, uint64_t first, uint64_t last, const struct s
     char *text = NULL;
     leveldb_put(base->db, base->sync, (const char *)key, sizeof key, (const char *)journal->scratch, length, &text);
     if (text != NULL)
-        return poison_text(base, &text);
+        return poison_text(base, text);
     struct souk_tail tail = { first, last, journal->groups + 1 };
     souk_err err = souk_tail_write(journal->tail_fd, &tail);
     if (err != SOUK_OK)
@@ -295,25 +314,27 @@ journal_read(souk_journal *face, uint64_t from, souk_err (*visit)(void *arg, uin
     uint64_t end = atomic_load_explicit(&journal->end, memory_order_acquire);
     leveldb_iterator_t *it = leveldb_create_iterator(base->db, base->scan);
     struct group before = { 0, 0, 0, { NULL, 0 } }, group;
+    const char *what = NULL;
     souk_err err = SOUK_OK;
-    const char *broken = NULL; /* Told only when no file failed: a table that can't be read leaves a gap, too. */
     for (scan_seek(it, from); leveldb_iter_valid(it); leveldb_iter_next(it)) {
         if (!group_decode(it, &group))
-            broken = "the journal holds something that is no group";
+            what = "something that is no group";
         else if (before.number > 0 && (group.first != before.last + 1 || group.number != before.number + 1))
-            broken = "a group is missing in the middle of the journal";
-        if (broken != NULL)
-            break;
-        before = group;
-        if (group.last >= from)
+            what = "a group is missing";
+        else if (before = group, group.last >= from)
             err = visit(arg, group.first, group.bytes);
-        if (err != SOUK_OK)
+        if (what != NULL || err != SOUK_OK)
             break;
     }
-    err = scan_end(base, it, err);
-    if (err == SOUK_OK && broken == NULL && before.last < end)
-        broken = "the end of the journal is missing";
-    return err == SOUK_OK && broken != NULL ? poison(base, SOUK_ERR_CORRUPT, broken) : err;
+    err = scan_end(base, it, err, poison_text); /* Damage that it knows of explains what is missing. */
+    if (what == NULL && before.last < end)
+        what = "the end is missing";
+    if (err != SOUK_OK || what == NULL)
+        return err;
+    char sentence[SOUK_STORE_WHY];
+    (void)snprintf(sentence, sizeof sentence, "%s: %s after position %llu", base->path, what,
+                   (unsigned long long)before.last);
+    return poison(base, SOUK_ERR_CORRUPT, sentence);
 }
 
 /* The first and the last group; numbers are 0 when there is none. Their bytes are gone when it returns. */
@@ -330,7 +351,7 @@ journal_ends(struct leveldb_journal *journal, struct group *first, struct group 
         leveldb_iter_seek_to_last(it);
         sound = sound && leveldb_iter_valid(it) && group_decode(it, last);
     }
-    souk_err err = scan_end(base, it, SOUK_OK);
+    souk_err err = scan_end(base, it, SOUK_OK, poison_text);
     if (err == SOUK_OK && !sound)
         err = poison(base, SOUK_ERR_CORRUPT, "the journal holds something that is no group");
     return err;
@@ -365,7 +386,7 @@ trim_put(struct database *base, leveldb_writebatch_t *batch)
     char *text = NULL;
     leveldb_write(base->db, base->sync, batch, &text);
     leveldb_writebatch_clear(batch);
-    return text != NULL ? poison_text(base, &text) : SOUK_OK;
+    return text != NULL ? poison_text(base, text) : SOUK_OK;
 }
 
 /* A group goes only when the next one begins at or below `below`: so it holds nothing that is still wanted, and the
@@ -403,7 +424,7 @@ journal_trim(souk_journal *face, uint64_t below)
         }
         before = first;
     }
-    err = scan_end(base, it, err);
+    err = scan_end(base, it, err, poison_text);
     if (err == SOUK_OK && pending > 0)
         err = trim_put(base, batch);
     leveldb_writebatch_destroy(batch);
@@ -470,14 +491,12 @@ souk_leveldb_journal_open(souk_journal **out, const char *path, const char *tail
     if (err != SOUK_OK)
         (void)souk_file_fault(err, why, why_size, "%s is missing, damaged or cannot be opened", tail_path);
     if (err == SOUK_OK)
-        err = database_open(&journal->base, path, why, why_size);
+        err = database_open(&journal->base, path, create, false, why, why_size);
     if (err == SOUK_OK)
         err = journal_check(journal, path, tail_path, &tail, why, why_size);
-    souk_journal *face = &journal->face;
-    if (err == SOUK_OK)
-        *out = face;
-    else
-        journal_close(&face);
+    *out = &journal->face;
+    if (err != SOUK_OK)
+        journal_close(out);
     return err;
 }
 
@@ -502,17 +521,7 @@ vault_put(souk_vault *face, const struct souk_vault_entry *entries, size_t count
     char *text = NULL;
     leveldb_write(base->db, base->sync, batch, &text);
     leveldb_writebatch_destroy(batch);
-    return text != NULL ? poison_text(base, &text) : SOUK_OK;
-}
-
-/* A failed read does not poison: one damaged snapshot is no reason to lose the others. */
-static souk_err
-vault_read_fault(struct database *base, char *text)
-{
-    souk_err err = err_of_text(text);
-    (void)tell(base, text);
-    leveldb_free(text);
-    return err;
+    return text != NULL ? poison_text(base, text) : SOUK_OK;
 }
 
 static souk_err
@@ -523,7 +532,7 @@ vault_get(souk_vault *face, struct souk_bytes name, void **out, size_t *length)
     *out = NULL, *length = 0;
     char *value = leveldb_get(base->db, base->get, name.at, name.length, length, &text);
     if (text != NULL)
-        return vault_read_fault(base, text);
+        return read_fault(base, text);
     if (value == NULL)
         return SOUK_ERR_MISSING;
     /* A copy, because LevelDB's own must go back to it: its allocator need not be ours. */
@@ -552,13 +561,7 @@ vault_each(souk_vault *face, struct souk_bytes prefix,
         if (err != SOUK_OK)
             break;
     }
-    char *text = NULL;
-    leveldb_iter_get_error(it, &text);
-    leveldb_iter_destroy(it);
-    if (text == NULL)
-        return err;
-    souk_err found = vault_read_fault(base, text);
-    return err != SOUK_OK ? err : found;
+    return scan_end(base, it, err, read_fault);
 }
 
 static souk_err
@@ -581,10 +584,8 @@ vault_last(souk_vault *face, struct souk_bytes prefix, void *name, size_t room, 
         err = *length <= room ? SOUK_OK : SOUK_ERR_TOO_LARGE;
     if (err == SOUK_OK)
         memcpy(name, found, *length);
-    char *text = NULL;
-    leveldb_iter_get_error(it, &text);
-    leveldb_iter_destroy(it);
-    return text != NULL ? vault_read_fault(base, text) : err;
+    souk_err ended = scan_end(base, it, SOUK_OK, read_fault);
+    return ended != SOUK_OK ? ended : err;
 }
 
 static void
@@ -616,11 +617,9 @@ souk_leveldb_vault_open(souk_vault **out, const char *path, bool create, char *w
     vault->base.cache = leveldb_cache_create_lru(VAULT_CACHE);
     leveldb_options_set_filter_policy(vault->base.options, vault->base.bloom);
     leveldb_options_set_cache(vault->base.options, vault->base.cache);
-    souk_err err = database_open(&vault->base, path, why, why_size);
-    souk_vault *face = &vault->face;
-    if (err == SOUK_OK)
-        *out = face;
-    else
-        vault_close(&face);
+    souk_err err = database_open(&vault->base, path, create, true, why, why_size);
+    *out = &vault->face;
+    if (err != SOUK_OK)
+        vault_close(out);
     return err;
 }

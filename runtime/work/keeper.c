@@ -19,6 +19,7 @@
 #include "work/checkpoint.h"
 #include "work/fault.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- Sleeping actors. ---- */
@@ -75,6 +76,7 @@ load(struct souk_partition *p, const struct souk_message *wanted)
     struct souk_message *m = souk_message_new(p->keeper_heap, SOUK_LOADED, length);
     m->to = wanted->to;
     m->ending = err ? SOUK_DEAD : SOUK_DONE;
+    if (err) fprintf(stderr, "souk: %s\n", *p->vault->why ? p->vault->why : "the vault lacks a snapshot of its index");
     if (length) memcpy(m->body, value, length);
     free(value);
     answer(p, m);

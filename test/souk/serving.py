@@ -43,14 +43,14 @@ class Answer:
 class Program:
     """A running `souk` with a ready file."""
 
-    def __init__(self, directory, name, *words, environment=None):
+    def __init__(self, directory, name, *words, environment=None, before=None):
         self.ready = os.path.join(directory, name + '.ready')
         self.log = os.path.join(directory, name + '.log')
         if os.path.exists(self.ready):
             os.remove(self.ready)  # Of one that was killed.
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen([PROGRAM, *words, '--ready-file', self.ready], stderr=log,
-                                            env=dict(os.environ, **(environment or {})))
+                                            env=dict(os.environ, **(environment or {})), preexec_fn=before)
         end = time.monotonic() + 20
         while not os.path.exists(self.ready):
             if self.process.poll() is not None or time.monotonic() > end:

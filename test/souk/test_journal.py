@@ -429,7 +429,7 @@ class Running(unittest.TestCase):
         done = journal('verify', self.stage.data)
         self.assertEqual((done.returncode, done.stdout), (65, ''))
         self.assertIn('the journal cannot be read beyond position ', done.stderr)
-        self.assertIn('Corruption', done.stderr)
+        self.assertIn('is damaged at byte', done.stderr)
 
     def resident(self):
         with open(f'/proc/{self.stage.node.process.pid}/status', encoding='ascii') as file:

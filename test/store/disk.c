@@ -70,7 +70,7 @@ copy_into(const char *from, const char *to)
         if (S_ISDIR(stat.st_mode)) {
             souk_assert(mkdir(target, 0700) == 0);
             copy_into(source, target);
-        } else {
+        } else if (S_ISREG(stat.st_mode)) { /* Sockets stay. */
             copy_file(source, target);
         }
         free(source);

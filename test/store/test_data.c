@@ -287,9 +287,9 @@ test_log_lost(void **state)
     char *directory = make_filled(), *journal = below(directory, "journal"), *log = disk_find(journal, ".log");
     char *cut = disk_copy(directory);
     assert_int_equal(unlink(log), 0);
+    assert_refused(directory, SOUK_ERR_CORRUPT, log); /* LevelDB would have opened it, empty. */
     free(log);
     free(journal);
-    assert_refused(directory, SOUK_ERR_CORRUPT, "tail");
     journal = below(cut, "journal");
     log = disk_find(journal, ".log");
     assert_int_equal(truncate(log, disk_size(log) - 1), 0);

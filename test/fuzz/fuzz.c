@@ -98,9 +98,10 @@ unit(struct judge *j)
     int value = 0;
     for (int i = 0; i < 4; i++) {
         if (j->at == j->end) return -1;
-        const char *digits = "0123456789abcdef", *digit = *j->at ? strchr(digits, *j->at | 0x20) : NULL;
-        if (!digit || (*j->at < 'A' && *j->at > '9')) return -1;
-        value = value * 16 + (int)(digit - digits);
+        static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+        const char *digit = *j->at ? strchr(digits, *j->at) : NULL;
+        if (!digit) return -1;
+        value = value * 16 + (int)(digit - digits) % 16;
         j->at++;
     }
     return value;

@@ -11,7 +11,7 @@
 #include <souk/body.h>
 
 /* All targets. */
-#define FUZZ_TARGETS(T) T(frame) T(body) T(batch) T(http) T(json) T(config) T(snapshot)
+#define FUZZ_TARGETS(T) T(frame) T(body) T(batch) T(http) T(json) T(config) T(snapshot) T(stripe) T(small) T(journal)
 
 #define FUZZ_DECLARE_(name) void fuzz_##name(const uint8_t *at, size_t length);
 FUZZ_TARGETS(FUZZ_DECLARE_)

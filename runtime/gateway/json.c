@@ -2,8 +2,8 @@
 /* gateway/json.c -- JSON read on yajl, the only file that knows it, and written by hand.
  *
  * yajl tokenizes. What it is lax about is checked here before it sees a byte: UTF-8 as such, escapes (it writes '?'
- * for a lone surrogate), and blanks (it takes vertical tabs). Its memory comes from a small arena in the reader, so that
- * a common body costs no malloc. */
+ * for a lone surrogate), and blanks (it takes vertical tabs). Its memory comes from a small arena in the reader, so
+ * that a common body costs no malloc. */
 #include "gateway/json.h"
 
 #include <stdlib.h>
@@ -529,7 +529,7 @@ static const yajl_callbacks callbacks = { .yajl_null = on_null,
                                           .yajl_start_array = on_array,
                                           .yajl_end_array = on_end };
 
-/* Whether nothing but blanks follows. To yajl a text that is opened there and never closed is no garbage, but the end. */
+/* Whether nothing but blanks follows. To yajl a text that is opened there and never closed is the end, not garbage. */
 static bool
 only_blanks(struct souk_text body, size_t from)
 {

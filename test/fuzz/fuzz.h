@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/fuzz/fuzz.h -- what the fuzz targets share. A target is a function that takes any bytes and claims what must hold
- * whatever they are (souk_assert); fuzz_X.c has target X.
+/* test/fuzz/fuzz.h -- what the fuzz targets share. A target is a function that takes any bytes and claims what must
+ * hold whatever they are (souk_assert); fuzz_X.c has target X.
  *
- * ./run fuzz builds each with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer into a program of its own, and
- * searches for bytes that break a claim. test_corpus.c calls all of them on the files kept in corpus/ and crashes/, which
- * needs no clang. */
+ * ./run fuzz builds each with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer into a program of its own,
+ * and searches for bytes that break a claim. test_corpus.c calls all of them on the files kept in corpus/ and
+ * crashes/, which needs no clang. */
 #ifndef TEST_FUZZ_FUZZ_H
 #define TEST_FUZZ_FUZZ_H
 
 #include <souk/body.h>
 
 /* All targets. */
-#define FUZZ_TARGETS(T) T(frame) T(body) T(batch) T(http) T(json) T(config) T(snapshot) T(stripe) T(small) T(journal)
+#define FUZZ_TARGETS(T)                                                                             \
+    T(frame) T(body) T(batch) T(http) T(server) T(client) T(json) T(config) T(snapshot) T(stripe)   \
+    T(small) T(journal)
 
 #define FUZZ_DECLARE_(name) void fuzz_##name(const uint8_t *at, size_t length);
 FUZZ_TARGETS(FUZZ_DECLARE_)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/fuzz/fuzz_batch.c -- a batch of the journal, read step by step. What can be read can be written again and reads the
- * same; and a batch whose link is right is not right any more once a bit of it has turned.
+/* test/fuzz/fuzz_batch.c -- a batch of the journal, read step by step. What can be read can be written again and reads
+ * the same; and a batch whose link is right is not right any more once a bit of it has turned.
  *
  * An input is two bytes that say which bit, and a batch. */
 #include "fuzz.h"

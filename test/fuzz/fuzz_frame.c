@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/fuzz/fuzz_frame.c -- a frame from a client, as it comes off the wire. Whatever souk takes from it, msgpack-c reads
- * alike; and what is answered to it is again msgpack that the scan lets pass. */
+/* test/fuzz/fuzz_frame.c -- a frame from a client, as it comes off the wire. Whatever souk takes from it, msgpack-c
+ * reads alike; and what is answered to it is again msgpack that the scan lets pass. */
 #include "fuzz.h"
 
 #include <msgpack.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/fuzz/fuzz_http.c -- HTTP/1.1 messages, one after the other, requests or answers. What is one message stays one
- * however the bytes arrive: read at once and read in pieces, the same messages are found. And a message that is written
- * anew in the plainest way, with its length, is read as the same.
+ * however the bytes arrive: read at once and read in pieces, the same messages are found. And a message that is
+ * written anew in the plainest way, with its length, is read as the same.
  *
  * An input is a byte of flags, a number of two bytes from which the pieces follow, and the bytes. */
 #include "fuzz.h"
@@ -70,8 +70,8 @@ tell(struct told *told, const struct souk_parse *p, const char *base, unsigned f
     told->count++;
 }
 
-/* Reads a stream that comes in pieces, as the server and the client do: what was read is dropped from the front, and the
- * buffer is another after each piece. */
+/* Reads a stream that comes in pieces, as the server and the client do: what was read is dropped from the front, and
+ * the buffer is another after each piece. */
 static void
 read_stream(struct told *told, struct souk_bytes stream, unsigned flags, uint64_t seed, bool at_once)
 {

@@ -2,11 +2,11 @@
 /* test/fuzz/fuzz_journal.c -- a whole journal and its vault: what a node starts from. The links and positions are put
  * right first, or nothing would come past them; so what is read looks like something that souk has written.
  *
- * It is refused with a sentence, or the node runs: then it settles, lets time pass, makes a checkpoint, and what is on the
- * disk afterwards can be started from again, at the same position. The checker reads both to a verdict.
+ * It is refused with a sentence, or the node runs: then it settles, lets time pass, makes a checkpoint, and what is on
+ * the disk afterwards can be started from again, at the same position. The checker reads both to a verdict.
  *
- * An input is a byte of flags; the number of snapshots, and for each its kind (1), key (16), length (2) and bytes; then
- * batches, end to end, of which the lowest bit of the link's first byte says whether a group ends with it. */
+ * An input is a byte of flags; the number of snapshots, and for each its kind (1), key (16), length (2) and bytes;
+ * then batches, end to end, of which the lowest bit of the link's first byte says whether a group ends with it. */
 #include "fuzz.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/fuzz/fuzz_json.c -- JSON, read by a table and written. Without a table, just what RFC 8259 calls an object is taken;
- * what a table finds and is written again is found again; and whatever is written is JSON, and says what was meant.
+/* test/fuzz/fuzz_json.c -- JSON, read by a table and written. Without a table, just what RFC 8259 calls an object is
+ * taken; what a table finds and is written again is found again; and whatever is written is JSON, and says what was
+ * meant.
  *
  * An input is a byte that says what is to be done, and the bytes. */
 #include "fuzz.h"

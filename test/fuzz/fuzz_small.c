@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/fuzz/fuzz_small.c -- small things that are read: moments, the data directory's identity and tail, an order's public
- * name, the checker's lines. What is read and written again is the same, or says the same; what is damaged is refused.
+/* test/fuzz/fuzz_small.c -- small things that are read: moments, the data directory's identity and tail, an order's
+ * public name, the checker's lines. What is read and written again is the same, or says the same; what is damaged is
+ * refused.
  *
  * An input is a byte that says what it is, and the bytes. */
 #define _GNU_SOURCE /* memfd_create() */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/fuzz/fuzz_snapshot.c -- what the vault holds: snapshots of actors, their names, and the marker of a checkpoint. A
- * snapshot that can be read is written again, read again, and is then the same to the byte; what can be told without
+/* test/fuzz/fuzz_snapshot.c -- what the vault holds: snapshots of actors, their names, and the marker of a checkpoint.
+ * A snapshot that can be read is written again, read again, and is then the same to the byte; what can be told without
  * decoding it is what decoding it tells.
  *
  * An input is a byte that says what it is, one that says of which kind, and the bytes. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/fuzz/fuzz_stripe.c -- what is said between the payment port and its provider: requests from records, answers and
- * events in JSON, signatures, and the forms that the simulated provider reads. What goes into a request is printable and
- * bounded, an answer is understood or proves nothing, and only who knows the secret signs.
+/* test/fuzz/fuzz_stripe.c -- what is said between the payment port and its provider: requests from records, answers
+ * and events in JSON, signatures, and the forms that the simulated provider reads. What goes into a request is
+ * printable and bounded, an answer is understood or proves nothing, and only who knows the secret signs.
  *
  * An input is a byte that says what it is, one for what goes with it, and the bytes. */
 #include "fuzz.h"
@@ -69,7 +69,8 @@ static void
 hear(uint8_t how, struct souk_text bodies)
 {
     static const unsigned statuses[] = { 200, 402, 400, 404, 409, 429, 500, 302 };
-    struct stripe_ask ask = { .step = how % 3, .retrieve = how % 3, .refund = how % 3 == 0 && (how & 8), .order = "a1" };
+    struct stripe_ask ask = { .step = how % 3, .retrieve = how % 3, .refund = how % 3 == 0 && (how & 8),
+                              .order = "a1" };
     struct stripe_word *word = malloc(sizeof *word); /* Its texts lie in it. */
     souk_assert(word);
     snprintf(ask.path, sizeof ask.path, "/v1/payment_intents");

@@ -209,3 +209,79 @@ fuzz_journal(const uint8_t *at, size_t length)
 }
 
 FUZZ_ENTRY(journal)
+
+/* ---- Changing an input by whole batches: libFuzzer alone would seldom hit a boundary. ---- */
+
+#ifdef SOUK_FUZZER
+size_t LLVMFuzzerMutate(uint8_t *at, size_t length, size_t room);
+size_t LLVMFuzzerCustomMutator(uint8_t *at, size_t length, size_t room, unsigned seed);
+
+/* Where the batches are; how many. */
+static unsigned
+find_batches(uint8_t *at, size_t length, struct souk_bytes *batches)
+{
+    struct fuzz_input in = { at, length };
+    unsigned count = 0;
+    (void)fuzz_byte(&in);
+    for (unsigned snapshots = fuzz_byte(&in); snapshots && in.left; snapshots--) {
+        (void)fuzz_bytes(&in, 17);
+        (void)fuzz_bytes(&in, fuzz_number(&in, 2));
+    }
+    while (count < BATCHES_MAX && (batches[count] = next_batch(&in)).length) count++;
+    return count;
+}
+
+/* Puts bytes in the place of others, moving what follows; the new length. */
+static size_t
+replace(uint8_t *at, size_t length, size_t room, struct souk_bytes old, const void *with, size_t size)
+{
+    size_t from = (size_t)((const uint8_t *)old.at - at), end = from + old.length;
+    if (length - old.length + size > room) return length;
+    memmove(at + from + size, at + end, length - end);
+    if (size) memcpy(at + from, with, size);
+    return length - old.length + size;
+}
+
+/* Changes the steps of one batch; its length follows. */
+static size_t
+change_steps(uint8_t *at, size_t length, size_t room, struct souk_bytes batch)
+{
+    enum { MORE = 64 };
+    uint8_t *copy = malloc(batch.length + MORE);
+    souk_assert(copy);
+    memcpy(copy, batch.at, batch.length);
+    size_t steps = batch.length - SOUK_BATCH_HEADER;
+    size_t size = SOUK_BATCH_HEADER + LLVMFuzzerMutate(copy + SOUK_BATCH_HEADER, steps, steps + MORE);
+    copy[16] = (uint8_t)size;
+    copy[17] = (uint8_t)(size >> 8);
+    length = replace(at, length, room, batch, copy, size);
+    free(copy);
+    return length;
+}
+
+size_t
+LLVMFuzzerCustomMutator(uint8_t *at, size_t length, size_t room, unsigned seed)
+{
+    enum { ACTOR = SOUK_BATCH_HEADER + 1, ACTOR_BYTES = 17 }; /* A batch begins with naming an actor. */
+    struct souk_bytes batches[BATCHES_MAX + 1];
+    uint64_t chance = seed;
+    unsigned count = find_batches(at, length, batches);
+    if (!count) return LLVMFuzzerMutate(at, length, room);
+    struct souk_bytes one = batches[fuzz_chance(&chance) % count], other = batches[fuzz_chance(&chance) % count];
+    uint8_t *copy = fuzz_copy(one.at, one.length);
+    switch (fuzz_chance(&chance) % 8) {
+    case 0: length = replace(at, length, room, one, NULL, 0); break;
+    case 1: length = replace(at, length, room, other, copy, one.length); break;
+    case 2: length = replace(at, length, room, (struct souk_bytes){ other.at, 0 }, copy, one.length); break;
+    case 3:
+        if (one.length >= ACTOR + ACTOR_BYTES && other.length >= ACTOR + ACTOR_BYTES)
+            memcpy((uint8_t *)(uintptr_t)other.at + ACTOR, copy + ACTOR, ACTOR_BYTES);
+        break;
+    case 4:
+    case 5: length = change_steps(at, length, room, one); break;
+    default: length = LLVMFuzzerMutate(at, length, room);
+    }
+    free(copy);
+    return length;
+}
+#endif

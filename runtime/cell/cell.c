@@ -3,6 +3,7 @@
 #include "cell/cell.h"
 
 #include "base/hash.h"
+#include "base/limits.h"
 
 /* ---- The directory. ---- */
 

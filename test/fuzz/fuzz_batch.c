@@ -15,7 +15,7 @@ same_message(const struct souk_message *a, const struct souk_message *b)
     bool asks = a->class == SOUK_ASK || a->class == SOUK_CALL, outcome = a->class == SOUK_OUTCOME;
     return a->class == b->class && a->to.kind == b->to.kind && souk_key_equal(a->to.key, b->to.key) &&
            a->tag == b->tag && a->time_ms == b->time_ms && a->due_ms == b->due_ms && a->length == b->length &&
-           a->ending == b->ending && a->refusal == b->refusal && a->id.position == b->id.position &&
+           a->ending == b->ending && a->attempts == b->attempts && a->refusal == b->refusal && a->id.position == b->id.position &&
            a->id.ordinal == b->id.ordinal && (!(asks || outcome) || a->asker.number == b->asker.number) &&
            (!asks || (a->asker.kind == b->asker.kind && souk_key_equal(a->asker.key, b->asker.key)));
 }
@@ -31,13 +31,14 @@ same(const struct souk_step *a, const struct souk_step *b)
 }
 
 static void
-write_send(struct souk_batch *b, souk_heap *heap, const struct souk_step *step)
+write_message(struct souk_batch *b, souk_heap *heap, const struct souk_step *step)
 {
     struct souk_message *m = malloc(sizeof *m + step->body.length);
     souk_assert(m && step->send.length == step->body.length);
     *m = step->send;
     if (step->body.length) memcpy(m->body, step->body.at, step->body.length);
-    souk_batch_send(b, heap, m);
+    if (step->class == SOUK_STEP_SEND) souk_batch_send(b, heap, m);
+    else souk_batch_outstanding(b, heap, m);
     free(m);
 }
 
@@ -52,7 +53,8 @@ write_step(struct souk_batch *b, souk_heap *heap, const struct souk_step *step, 
         if (step->body.length) memcpy(body, step->body.at, step->body.length);
         return;
     }
-    case SOUK_STEP_SEND: write_send(b, heap, step); return;
+    case SOUK_STEP_SEND:
+    case SOUK_STEP_OUTSTANDING: write_message(b, heap, step); return;
     case SOUK_STEP_OPENED: souk_batch_opened(b, heap, step->actor, step->number, step->tag, step->due_ms); return;
     case SOUK_STEP_CLOSED: souk_batch_closed(b, heap, step->actor, step->number); return;
     case SOUK_STEP_ATTEMPT: souk_batch_attempt(b, heap, step->cause, step->number); return;
@@ -93,7 +95,7 @@ fuzz_batch(const uint8_t *at, size_t length)
     bool whole = false;
     if (!err) first = reader;
     while (!err && !whole && !(err = souk_batch_next(&reader, &step))) {
-        souk_assert(step.class <= SOUK_STEP_DEAD && reader.at <= reader.end);
+        souk_assert(step.class <= SOUK_STEP_OUTSTANDING && reader.at <= reader.end);
         whole = step.class == SOUK_STEP_END;
         write_step(&b, heap, &step, first.time_ms);
     }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/fuzz/fuzz_journal.c -- a whole journal and its vault: what a node starts from. The links and positions are put
- * right first, or nothing would come past them; so what is read looks like something that souk has written.
+/* test/fuzz/fuzz_journal.c -- a whole journal and its vault: what a node starts from. The links, positions and names are
+ * put right first, or nothing would come past them; so what is read looks like something that souk has written.
  *
  * It is refused with a sentence, or the node runs: then it settles, lets time pass, makes a checkpoint, and what is on
- * the disk afterwards can be started from again, at the same position. The checker reads both to a verdict.
+ * the disk afterwards can be started from again, at the same position. The checker and `souk journal` come to a verdict
+ * too, and what the latter calls sound, a node starts from. Lines of JSON are JSON.
  *
- * An input is a byte of flags; the number of snapshots, and for each its kind (1), key (16), length (2) and bytes;
- * then batches, end to end, of which the lowest bit of the link's first byte says whether a group ends with it. */
+ * An input is a byte of flags and how many entries the vault has, each a kind (1), a key (16), a length (2) and bytes:
+ * a snapshot; kind 0: the table of a shard, a batch of what is outstanding; kind 255: a head as it is. Then batches,
+ * end to end, of which the lowest bit of the link's first byte says whether a group ends with it. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -14,36 +16,114 @@
 #include "kinds.h"
 #include "provider_port.h"
 #include "souk/check.h"
+#include "souk/journal_inside.h"
 #include "store/memory.h"
+#include "work/checkpoint.h"
 #include "work/partition.h"
 #include "world/sim.h"
 
-enum { MARKER = 1, RAW = 2, BATCHES_MAX = 64, STEPS = 1000 };
+enum { MARKER = 1, RAW = 2, BATCHES_MAX = 63, ENTRIES_MAX = 256, STEPS = 1000, TABLE = 0, HEAD = 255 };
+
+/* What an input says that the vault has. */
+struct entry { uint32_t kind; souk_key key; struct souk_bytes value; };
+
+/* What is to be put there, and what is known of the journal meanwhile. */
+struct disk {
+    souk_journal *journal;
+    souk_vault *vault;
+    uint8_t flags;
+    struct entry entries[ENTRIES_MAX];
+    unsigned entries_count;
+    struct souk_link links[BATCHES_MAX + 1]; /* By position. */
+    uint64_t end;
+};
 
 /* ---- Filling the disk. ---- */
 
 static void
-put_snapshots(struct fuzz_input *in, souk_vault *vault)
+take_entries(struct fuzz_input *in, struct disk *d)
 {
     for (unsigned count = fuzz_byte(in); count && in->left; count--) {
-        uint8_t name[SOUK_SNAPSHOT_NAME];
-        uint32_t kind = fuzz_byte(in);
-        souk_key key = { fuzz_number(in, 8), 0 };
-        key.low = fuzz_number(in, 8);
-        souk_snapshot_name(name, kind, key);
+        struct entry *e = &d->entries[d->entries_count++];
+        e->kind = fuzz_byte(in);
+        e->key.high = fuzz_number(in, 8);
+        e->key.low = fuzz_number(in, 8);
         size_t length = fuzz_number(in, 2);
-        struct souk_vault_entry entry = { { name, sizeof name }, fuzz_bytes(in, length) };
-        souk_assert(!vault->ops->put(vault, &entry, 1));
+        e->value = fuzz_bytes(in, length);
     }
 }
 
 static void
-put_marker(souk_vault *vault, uint64_t position, struct souk_link link)
+put(struct disk *d, const void *name, size_t name_length, const void *value, size_t length)
 {
-    uint8_t marker[SOUK_MARKER_BYTES];
-    souk_marker_write(marker, &(struct souk_marker){ position, position / 2, link });
-    struct souk_vault_entry entry = { { "m", 1 }, { marker, sizeof marker } };
-    souk_assert(!vault->ops->put(vault, &entry, 1));
+    struct souk_vault_entry entry = { { name, name_length }, { value, length } };
+    souk_assert(!d->vault->ops->put(d->vault, &entry, 1));
+}
+
+/* The bytes of a batch, its length and position put right, for free(). Who calls it chains it. */
+static uint8_t *
+right_batch(struct souk_bytes bytes, uint64_t position)
+{
+    uint8_t *batch = fuzz_copy(bytes.at, bytes.length);
+    for (unsigned i = 0; i < 4; i++) batch[16 + i] = (uint8_t)(bytes.length >> 8 * i);
+    for (unsigned i = 0; i < 8; i++) batch[24 + i] = (uint8_t)(position >> 8 * i);
+    return batch;
+}
+
+static void
+put_table(struct disk *d, struct souk_bytes bytes, uint64_t position, uint64_t number, uint32_t shard)
+{
+    uint8_t name[SOUK_TABLE_NAME], *table = right_batch(bytes, position);
+    souk_batch_chain(table, (struct souk_link){ 0, 0 });
+    souk_table_name(name, number, shard);
+    put(d, name, sizeof name, table, bytes.length);
+    free(table);
+}
+
+/* One checkpoint's put: its entries, their head, and if there is one the marker. */
+static void
+put_vault(struct disk *d)
+{
+    uint8_t value[SOUK_HEAD_BYTES + ENTRIES_MAX * (SOUK_ROW_BYTES + 2)], number[8], marker[SOUK_MARKER_BYTES];
+    uint8_t name[SOUK_SNAPSHOT_NAME], head_name[SOUK_HEAD_NAME];
+    struct souk_index_row rows[ENTRIES_MAX];
+    struct souk_snapshot_head snapshot;
+    const struct entry *raw = NULL;
+    struct souk_head head = { .checkpoint = 1, .position = d->end, .link = d->links[d->end] };
+    uint64_t head_number = d->entries_count + 1, at = d->end ? 1 + (d->flags >> 2) % d->end : 0;
+    struct souk_marker m = { .number = 1, .position = at, .low = at, .link = d->links[at], .head = head_number };
+    uint8_t shards[ENTRIES_MAX];
+    for (unsigned i = 0; i < d->entries_count; i++) {
+        const struct entry *e = &d->entries[i];
+        if (e->kind == HEAD) {
+            raw = e;
+        } else if (e->kind == TABLE) {
+            if (e->value.length < SOUK_BATCH_HEADER) continue;
+            shards[head.tables++] = (uint8_t)e->key.low;
+            put_table(d, e->value, at, head_number, (uint8_t)e->key.low);
+        } else {
+            bool peeks = souk_snapshot_peek(e->value, &snapshot);
+            if (!peeks) snapshot = (struct souk_snapshot_head){ 0 };
+            rows[head.rows++] = (struct souk_index_row){ i + 1, snapshot.position, { e->kind, e->key },
+                                                         snapshot.has_asks };
+            souk_snapshot_name(name, i + 1, e->kind, e->key);
+            put(d, name, sizeof name, e->value.length ? e->value.at : "", e->value.length);
+        }
+    }
+    uint8_t *p = souk_head_put(value, &head);
+    for (uint32_t i = 0; i < head.tables; i++) p = souk_head_put_table(p, shards[i]);
+    for (uint32_t i = 0; i < head.rows; i++) p = souk_head_put_row(p, &rows[i]);
+    souk_head_name(head_name, head_number);
+    if (raw) put(d, head_name, sizeof head_name, raw->value.length ? raw->value.at : "", raw->value.length);
+    else put(d, head_name, sizeof head_name, value, (size_t)(p - value));
+    souk_store_be64_(number, head_number);
+    put(d, "h", 1, number, sizeof number);
+    if (!(d->flags & MARKER)) return;
+    m.rows = head.rows;
+    m.tables = head.tables;
+    for (uint32_t i = 0; i < head.rows; i++) m.sum += souk_index_sum(&rows[i]);
+    souk_marker_write(marker, &m);
+    put(d, "m", 1, marker, sizeof marker);
 }
 
 /* The next batch, with its length within bounds; empty: there is none. */
@@ -67,46 +147,41 @@ put_group(souk_journal *journal, uint64_t first, struct souk_link previous, stru
 }
 
 static void
-put_batches(struct fuzz_input *in, uint8_t flags, souk_journal *journal, souk_vault *vault)
+put_batches(struct fuzz_input *in, struct disk *d)
 {
     struct souk_bytes parts[BATCHES_MAX + 1], bytes;
-    struct souk_link link = { 0, 0 }, previous = link;
     uint64_t position = 0, first = 1;
     size_t count = 0;
     while (position < BATCHES_MAX && (bytes = next_batch(in)).length) {
-        uint8_t *batch = fuzz_copy(bytes.at, bytes.length);
+        uint8_t *batch = right_batch(bytes, ++position);
         bool ends = batch[0] & 1;
-        position++;
-        for (unsigned i = 0; i < 4; i++) batch[16 + i] = (uint8_t)(bytes.length >> 8 * i);
-        for (unsigned i = 0; i < 8; i++) batch[24 + i] = (uint8_t)(position >> 8 * i);
-        link = souk_batch_chain(batch, link);
+        d->links[position] = souk_batch_chain(batch, d->links[position - 1]);
         parts[++count] = (struct souk_bytes){ batch, bytes.length };
-        if ((flags & MARKER) && position == flags >> 2) put_marker(vault, position, link);
         if (!ends && position < BATCHES_MAX && in->left >= SOUK_BATCH_HEADER) continue;
-        put_group(journal, first, previous, parts, count);
+        put_group(d->journal, first, d->links[first - 1], parts, count);
         for (; count; count--) free((void *)(uintptr_t)parts[count].at);
         first = position + 1;
-        previous = link;
     }
+    d->end = position;
 }
 
 static void
 fill(souk_memory_store *store, struct fuzz_input in)
 {
-    souk_journal *journal;
-    souk_vault *vault;
-    souk_assert(!souk_memory_store_journal(store, &journal) && !souk_memory_store_vault(store, &vault));
-    journal->ops->begin(journal, 0);
-    uint8_t flags = fuzz_byte(&in);
-    put_snapshots(&in, vault);
-    if (flags & RAW) { /* Damage, as it comes. */
+    static struct disk d;
+    d = (struct disk){ .flags = fuzz_byte(&in) };
+    souk_assert(!souk_memory_store_journal(store, &d.journal) && !souk_memory_store_vault(store, &d.vault));
+    d.journal->ops->begin(d.journal, 0);
+    take_entries(&in, &d);
+    if (d.flags & RAW) { /* Damage, as it comes. */
         struct souk_bytes group = fuzz_bytes(&in, in.left);
-        if (group.length) souk_assert(!journal->ops->append(journal, 1, 1, &group, 1));
+        if (group.length) souk_assert(!d.journal->ops->append(d.journal, 1, 1, &group, 1));
     } else {
-        put_batches(&in, flags, journal, vault);
+        put_batches(&in, &d);
     }
-    journal->ops->close(&journal);
-    vault->ops->close(&vault);
+    if (d.entries_count && d.end) put_vault(&d); /* Of nothing there is no checkpoint. */
+    d.journal->ops->close(&d.journal);
+    d.vault->ops->close(&d.vault);
 }
 
 /* ---- Starting from it. ---- */
@@ -154,7 +229,37 @@ run(struct souk_partition *p, struct souk_sim_world *world)
     while (souk_commit_step(p)) continue;
 }
 
-static void
+/* What `souk journal` writes is thrown away, but for a look at its lines. */
+static bool
+look(void *arg, struct souk_text text)
+{
+    bool json = *(const bool *)arg;
+    for (const char *end; json && text.length && (end = memchr(text.at, '\n', text.length));) {
+        size_t length = (size_t)(end - text.at);
+        souk_assert(fuzz_is_json((struct souk_text){ text.at, length }, 24));
+        text = (struct souk_text){ end + 1, text.length - length - 1 };
+    }
+    return true;
+}
+
+/* The status that a word of `souk journal` ends with. */
+static int
+tool(souk_journal *journal, souk_vault *vault, enum journal_word word, bool json)
+{
+    struct journal_wanted wanted = { .word = word, .until_ms = UINT64_MAX, .from = 1, .to = UINT64_MAX,
+                                     .at = UINT64_MAX, .limit = UINT64_MAX, .json = json };
+    const struct journal_source source = { .journal = journal, .vault = vault };
+    struct journal_out *out;
+    char why[JOURNAL_WHY] = "";
+    souk_assert(journal_out_open(&out, look, &json));
+    int status = journal_run(&wanted, &source, out, why);
+    souk_assert(!status == !*why);
+    journal_out_close(&out);
+    return status;
+}
+
+/* True: `souk journal verify` calls it sound. */
+static bool
 check(souk_journal *journal, souk_vault *vault)
 {
     static struct souk_check_report report;
@@ -162,6 +267,11 @@ check(souk_journal *journal, souk_vault *vault)
     struct souk_check_inputs inputs = { .vault = vault };
     souk_err err = souk_check_run(journal, &secret, &inputs, &report);
     souk_assert(!err || ((err == SOUK_ERR_CORRUPT || err == SOUK_ERR_VERSION) && *report.why));
+    (void)tool(journal, vault, JOURNAL_CAT, true);
+    (void)tool(journal, vault, JOURNAL_STATS, true);
+    bool sound = !tool(journal, vault, JOURNAL_VERIFY, false);
+    souk_assert(!sound || !err);
+    return sound;
 }
 
 /* True: it ran, and `end` is the last position. */
@@ -178,11 +288,13 @@ start(souk_memory_store *store, struct souk_sim_world *world, bool runs, uint64_
         .world = &world->world, .kinds = souk_commerce_kinds, .ports = ports, .journal = journal, .vault = vault,
         .workers = 2, .checkpoint_bytes = UINT64_MAX,
     };
-    check(journal, vault);
+    bool sound = check(journal, vault);
     souk_err err = souk_partition_open(&p, &options, why, sizeof why);
+    souk_assert(!sound || !err);
     souk_assert(!err || ((err == SOUK_ERR_CORRUPT || err == SOUK_ERR_VERSION) && *why));
     if (!err) {
         *begin = atomic_load(&p->durable);
+        souk_assert(!souk_partition_settle(p));
         if (runs) run(p, world);
         *end = atomic_load(&p->durable);
         souk_partition_close(&p);

@@ -10,6 +10,7 @@
 
 #include "codec/dump.h"
 #include "kinds.h"
+#include "work/checkpoint.h"
 #include "work/partition.h"
 
 static souk_heap *heap;
@@ -88,33 +89,66 @@ read_snapshot(const struct souk_kind *kind, struct souk_bytes bytes)
     cell_free(&directory, cell);
 }
 
+/* A damaged marker is noticed, whatever bit it is. */
 static void
 read_marker(struct souk_bytes bytes)
 {
-    struct souk_marker marker;
-    uint8_t same[SOUK_MARKER_BYTES];
-    if (!souk_marker_read(bytes, &marker)) {
-        if (bytes.length < SOUK_MARKER_BYTES) return;
-        marker = (struct souk_marker){ souk_load_be64_(bytes.at), souk_load_be64_((const uint8_t *)bytes.at + 8),
-                                       { 1, 2 } };
-        souk_marker_write(same, &marker);
-        souk_assert(souk_marker_read((struct souk_bytes){ same, sizeof same }, &marker));
-        same[((const uint8_t *)bytes.at)[20] % sizeof same] ^= (uint8_t)(1 + ((const uint8_t *)bytes.at)[21] % 255);
-        souk_assert(!souk_marker_read((struct souk_bytes){ same, sizeof same }, &marker));
+    struct souk_marker marker, again;
+    uint8_t same[SOUK_MARKER_BYTES], twice[SOUK_MARKER_BYTES];
+    bool old = false;
+    if (bytes.length < SOUK_MARKER_BYTES) {
+        if (!souk_marker_read(bytes, &marker, &old)) souk_assert(old);
         return;
     }
+    souk_err err = souk_marker_read(bytes, &marker, &old);
+    if (!err) {
+        souk_assert(!old && bytes.length == SOUK_MARKER_BYTES);
+    } else {
+        memcpy(same, bytes.at, sizeof same);
+        marker = (struct souk_marker){
+            .number = souk_load_be64_(same), .position = souk_load_be64_(same + 8), .low = souk_load_be64_(same + 16),
+            .link = { souk_load_be64_(same + 24), 2 }, .head = same[32], .rows = same[33], .sum = same[34],
+            .tables = same[35],
+        };
+    }
     souk_marker_write(same, &marker);
-    souk_assert(bytes.length == sizeof same && !memcmp(same, bytes.at, sizeof same));
+    if (!err) souk_assert(!memcmp(same, bytes.at, sizeof same));
+    struct souk_bytes written = { same, sizeof same };
+    souk_assert(!souk_marker_read(written, &again, &old) && !old);
+    souk_marker_write(twice, &again);
+    souk_assert(!memcmp(twice, same, sizeof same));
+    same[((const uint8_t *)bytes.at)[40] % sizeof same] ^= (uint8_t)(1 + ((const uint8_t *)bytes.at)[41] % 255);
+    souk_assert(souk_marker_read(written, &again, &old) == SOUK_ERR_CORRUPT);
+}
+
+/* A head is written from what was read of it, to the same bytes. */
+static void
+read_head(struct souk_bytes bytes)
+{
+    struct souk_head head;
+    if (!souk_head_read(bytes, &head)) return;
+    uint8_t *same = malloc(bytes.length), *at = souk_head_put(same, &head);
+    souk_assert(same);
+    for (uint32_t i = 0; i < head.tables; i++) at = souk_head_put_table(at, souk_head_table(&head, i));
+    for (uint32_t i = 0; i < head.rows; i++) {
+        struct souk_index_row row = souk_head_row(&head, i);
+        at = souk_head_put_row(at, &row);
+        /* Any value but zero is yes. */
+        if (row.has_asks) at[-1] = ((const uint8_t *)bytes.at)[(size_t)(at - same) - 1];
+    }
+    souk_assert(at == same + bytes.length && !memcmp(same, bytes.at, bytes.length));
+    free(same);
 }
 
 static void
 read_name(struct souk_bytes bytes)
 {
+    uint64_t number;
     uint32_t kind;
     souk_key key;
     uint8_t same[SOUK_SNAPSHOT_NAME];
-    if (!bytes.length || !souk_snapshot_parse_name(bytes, &kind, &key)) return;
-    souk_snapshot_name(same, kind, key);
+    if (!bytes.length || !souk_snapshot_parse_name(bytes, &number, &kind, &key)) return;
+    souk_snapshot_name(same, number, kind, key);
     souk_assert(!memcmp(same, bytes.at, sizeof same));
 }
 
@@ -129,6 +163,7 @@ fuzz_snapshot(const uint8_t *at, size_t length)
     struct souk_bytes bytes = { fuzz_copy(in.at, in.left), in.left };
     if (what % 8 == 7) read_marker(bytes);
     else if (what % 8 == 6) read_name(bytes);
+    else if (what % 8 == 5) read_head(bytes);
     else read_snapshot(souk_commerce_kinds[which % count], bytes);
     free((void *)(uintptr_t)bytes.at);
 }

@@ -13,10 +13,11 @@ static bool
 same_message(const struct souk_message *a, const struct souk_message *b)
 {
     bool asks = a->class == SOUK_ASK || a->class == SOUK_CALL, outcome = a->class == SOUK_OUTCOME;
-    return a->class == b->class && a->to.kind == b->to.kind && souk_key_equal(a->to.key, b->to.key) &&
-           a->tag == b->tag && a->time_ms == b->time_ms && a->due_ms == b->due_ms && a->length == b->length &&
-           a->ending == b->ending && a->attempts == b->attempts && a->refusal == b->refusal && a->id.position == b->id.position &&
-           a->id.ordinal == b->id.ordinal && (!(asks || outcome) || a->asker.number == b->asker.number) &&
+    return a->class == b->class && a->attempts == b->attempts && a->to.kind == b->to.kind &&
+           souk_key_equal(a->to.key, b->to.key) && a->tag == b->tag && a->time_ms == b->time_ms &&
+           a->due_ms == b->due_ms && a->length == b->length && a->ending == b->ending &&
+           a->refusal == b->refusal && a->id.position == b->id.position && a->id.ordinal == b->id.ordinal &&
+           (!(asks || outcome) || a->asker.number == b->asker.number) &&
            (!asks || (a->asker.kind == b->asker.kind && souk_key_equal(a->asker.key, b->asker.key)));
 }
 

@@ -2,8 +2,8 @@
 /* test/fuzz/fuzz_journal.c -- a whole journal and its vault: what a node starts from. The links, positions and names
  * are put right first, or nothing would come past them; so what is read looks like something that souk has written.
  *
- * It is refused with a sentence, or the node runs: then it settles, lets time pass, makes a checkpoint, and what is on
- * the disk afterwards can be started from again, at the same position, and is as sound as it was. The checker and
+ * It is refused with a sentence, or the node runs: then it settles, lets time pass, makes a checkpoint; and if all was
+ * sound, what is on the disk afterwards is, and can be started from again, at the same position. The checker and
  * `souk journal` come to a verdict too, and what the latter calls sound, a node starts from. Lines of JSON are JSON.
  *
  * An input is a byte of flags and how many entries the vault has, each a kind (1), a key (16), a length (2) and bytes:
@@ -318,8 +318,10 @@ fuzz_journal(const uint8_t *at, size_t length)
     struct started first = start(store, &world, true);
     if (first.ran) {
         struct started second = start(store, &world, false);
-        souk_assert(second.ran && (second.sound || !first.sound));
-        souk_assert(first.begin <= first.end && second.begin >= first.end && second.end >= second.begin);
+        /* Where it isn't sound, damage that a checkpoint covers may have to be read again, for an actor set apart. */
+        souk_assert((second.ran && second.sound) || !first.sound);
+        souk_assert(first.begin <= first.end);
+        if (second.ran) souk_assert(second.begin >= first.end && second.end >= second.begin);
     }
     souk_memory_store_close(&store);
 }

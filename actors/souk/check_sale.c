@@ -239,7 +239,10 @@ static void
 stock_was_released(struct check *c, struct check_stock *stock, souk_key reservation)
 {
     struct check_hold *hold = souk_check_table_put(&c->holds, c->heap, reservation);
-    if (hold->state == CHECK_HELD) free_hold(c, stock, hold, CHECK_RELEASED);
+    bool elsewhere = hold->stock != souk_check_table_index(&c->stocks, stock) + 1;
+    if (hold->state == CHECK_HELD && elsewhere)
+        souk_check_fail(c, 1, c->actor, "a reservation was released that another stock holds");
+    else if (hold->state == CHECK_HELD) free_hold(c, stock, hold, CHECK_RELEASED);
     else if (hold->state != CHECK_SOLD) hold->state = CHECK_RELEASED;
 }
 

@@ -54,10 +54,19 @@ is_id(struct souk_text text)
 }
 
 static bool
+is_currency(struct souk_text text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if ((text.at[i] | 0x20) < 'a' || (text.at[i] | 0x20) > 'z')
+            return false;
+    return text.length == 3;
+}
+
+static bool
 ask_authorise(const struct provider_authorise *m, struct form *path, struct form *body)
 {
-    if (!is_id(m->order) || m->amount <= 0 || m->currency.length != 3 || !is_id(m->currency)
-        || m->token.length == 0 || m->token.length > STRIPE_TEXT_MAX)
+    if (!is_id(m->order) || m->amount <= 0 || !is_currency(m->currency) || m->token.length == 0
+        || m->token.length > STRIPE_TEXT_MAX)
         return false;
     add(path, "/v1/payment_intents");
     add(body, "amount=%" PRId64 "&currency=", m->amount);

@@ -187,6 +187,8 @@ souk_put_nil_(uint8_t *p)
 void souk_get_int_slow_(struct souk_reader *in, uint64_t *magnitude, bool *negative);
 uint32_t souk_get_array_slow_(struct souk_reader *in);
 void souk_get_string_slow_(struct souk_reader *in, bool text, const void **at, size_t *length);
+/* So many bytes in any of the forms that bytes have; zeros when they are not there. */
+void souk_get_fixed_slow_(struct souk_reader *in, uint8_t *out, size_t size);
 /* Skips one value of any type and depth up to 16. */
 void souk_skip_(struct souk_reader *in);
 /* Room for `count` things of that size; NULL and bad when the scratch area has no more. */
@@ -360,23 +362,19 @@ souk_get_key(struct souk_reader *in, souk_key *v)
         in->at += 18;
         return;
     }
-    *v = (souk_key){ 0, 0 };
-    in->bad = true;
+    uint8_t b[16];
+    souk_get_fixed_slow_(in, b, sizeof b);
+    *v = (souk_key){ souk_load_be64_(b), souk_load_be64_(b + 8) };
 }
 
 static inline void
 souk_get_asker(struct souk_reader *in, souk_asker *v)
 {
-    *v = (souk_asker){ { 0, 0 }, 0, 0 };
-    if (in->bad || in->end - in->at < 26 || in->at[0] != 0xc4 || in->at[1] != 24) {
-        in->bad = true;
-        return;
-    }
-    v->key.high = souk_load_be64_(in->at + 2);
-    v->key.low = souk_load_be64_(in->at + 10);
-    v->kind = souk_load_be32_(in->at + 18);
-    v->number = souk_load_be32_(in->at + 22);
-    in->at += 26;
+    uint8_t b[24];
+    souk_get_fixed_slow_(in, b, sizeof b);
+    v->key = (souk_key){ souk_load_be64_(b), souk_load_be64_(b + 8) };
+    v->kind = souk_load_be32_(b + 16);
+    v->number = souk_load_be32_(b + 20);
 }
 
 /* Enters an array and says how many elements it has. */

@@ -9,6 +9,7 @@ enum {
     /* What there is at most. */
     SOUK_SHARDS = 256,            /* Virtual: fixed for a data directory, whatever the number of workers. */
     SOUK_KINDS_MAX = 64,
+    SOUK_POSITION_BITS = 56,      /* Of the journal: what says that it is from beyond is damaged. */
     SOUK_WORKERS_MAX = 64,
     SOUK_REQUESTS_MAX = 1 << 16,  /* From outside and under way, for each worker. */
     SOUK_LETTERS = 256,           /* Dead letters of volatile actors that are kept, for each worker, */

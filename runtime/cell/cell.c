@@ -3,6 +3,7 @@
 #include "cell/cell.h"
 
 #include "base/hash.h"
+#include "base/limits.h"
 
 /* ---- The directory. ---- */
 
@@ -176,7 +177,7 @@ souk_snapshot_peek(struct souk_bytes snapshot, struct souk_snapshot_head *head)
     if (snapshot.length < SNAPSHOT_HEAD || at[0] != SNAPSHOT_VERSION) return false;
     head->has_asks = at[1] & HAS_ASKS;
     head->position = souk_load_be64_(at + 2);
-    return true;
+    return head->position >> SOUK_POSITION_BITS == 0;
 }
 
 bool

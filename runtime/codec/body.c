@@ -86,6 +86,17 @@ souk_get_string_slow_(struct souk_reader *in, bool text, const void **out, size_
     *length = (size_t)size;
 }
 
+void
+souk_get_fixed_slow_(struct souk_reader *in, uint8_t *out, size_t size)
+{
+    const void *at;
+    size_t length;
+    souk_get_string_slow_(in, false, &at, &length);
+    if (length != size) in->bad = true;
+    if (in->bad) memset(out, 0, size);
+    else memcpy(out, at, size);
+}
+
 /* How many bytes follow the first one of a value, and how many values are inside it. */
 static void
 skip_one(struct souk_reader *in, uint64_t *inside)

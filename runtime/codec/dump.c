@@ -95,7 +95,7 @@ scalar(struct sink *s, const struct souk_field *field, struct souk_reader *in)
     case SOUK_STR: {
         struct souk_text v;
         souk_get_text(in, &v);
-        put_text(s, v);
+        if (!in->bad) put_text(s, v);
         return;
     }
     case SOUK_BIN: {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/json.c -- JSON read on yajl, the only file that knows it, and written by hand.
  *
- * yajl tokenizes. What it is lax about is checked here before it sees a byte: UTF-8 as such, and escapes (it writes '?'
- * for a lone surrogate). Its memory comes from a small arena in the reader, so that a common body costs no malloc. */
+ * yajl tokenizes. What it is lax about is checked here before it sees a byte: UTF-8 as such, escapes (it writes '?'
+ * for a lone surrogate), and blanks (it takes vertical tabs). Its memory comes from a small arena in the reader, so
+ * that a common body costs no malloc. */
 #include "gateway/json.h"
 
 #include <stdlib.h>
@@ -34,6 +35,7 @@ struct souk_json_reader {
     yajl_handle yajl;
     struct souk_json_value *array; /* The array that is read over, to be kept as bytes; or NULL. */
     size_t array_at;               /* Where it begins in the body. */
+    size_t end;                    /* Where the object at the top ended. */
     /* Unescaped texts. */
     char *texts;
     size_t texts_used, texts_capacity;
@@ -197,6 +199,13 @@ escapes_valid(struct souk_text body)
         }
     }
     return true;
+}
+
+/* Whether it is free of the two controls that yajl takes for blanks. They may stand nowhere, also in no text. */
+static bool
+blanks_valid(struct souk_text body)
+{
+    return memchr(body.at, '\v', body.length) == NULL && memchr(body.at, '\f', body.length) == NULL;
 }
 
 /* Stops reading: the body isn't JSON as we take it. */
@@ -487,7 +496,8 @@ container_end(struct souk_json_reader *reader)
         reader->array->present = true;
         reader->array = NULL;
     }
-    reader->depth--;
+    if (--reader->depth == 0)
+        reader->end = yajl_get_bytes_consumed(reader->yajl);
     return 1;
 }
 
@@ -518,6 +528,15 @@ static const yajl_callbacks callbacks = { .yajl_null = on_null,
                                           .yajl_end_map = on_end,
                                           .yajl_start_array = on_array,
                                           .yajl_end_array = on_end };
+
+/* Whether nothing but blanks follows. To yajl a text that is opened there and never closed is the end, not garbage. */
+static bool
+only_blanks(struct souk_text body, size_t from)
+{
+    while (from < body.length && strchr(" \t\r\n", body.at[from]) != NULL && body.at[from] != '\0')
+        from++;
+    return from == body.length;
+}
 
 static void
 reader_begin(struct souk_json_reader *reader)
@@ -560,6 +579,10 @@ souk_json_read(souk_json_reader *reader, struct souk_text body, enum souk_json_m
         refuse(reader, body.length == 0 ? "the body is empty" : "an escape in a text is wrong");
         return SOUK_ERR_MALFORMED;
     }
+    if (!blanks_valid(body)) {
+        refuse(reader, "it is not JSON");
+        return SOUK_ERR_MALFORMED;
+    }
     yajl_alloc_funcs memory = { arena_alloc, arena_realloc, arena_free, reader };
     yajl_handle yajl = reader->yajl = yajl_alloc(&callbacks, &memory, reader);
     yajl_config(yajl, yajl_dont_validate_strings, 1);
@@ -567,7 +590,7 @@ souk_json_read(souk_json_reader *reader, struct souk_text body, enum souk_json_m
     if (status == yajl_status_ok)
         status = yajl_complete_parse(yajl);
     yajl_free(yajl);
-    if (status == yajl_status_error)
+    if (status == yajl_status_error || (status == yajl_status_ok && !only_blanks(body, reader->end)))
         refuse(reader, "it is not JSON");
     for (size_t i = 0; reader->err == SOUK_OK && i < count; i++)
         if (fields[i].required && !values[i].present)

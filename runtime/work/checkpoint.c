@@ -2,6 +2,8 @@
 /* work/checkpoint.c -- see checkpoint.h. Numbers are stored with the highest byte first. */
 #include "work/checkpoint.h"
 
+#include "base/limits.h"
+
 enum { MARKER_VERSION = 2, MARKER_OLD_BYTES = 41, HEAD_VERSION = 1 };
 
 /* ---- The marker. ---- */
@@ -112,6 +114,7 @@ souk_head_read(struct souk_bytes value, struct souk_head *head)
         .link = { souk_load_be64_(at + 25), souk_load_be64_(at + 33) },
         .tables = get_small(at + 41), .rows = get_small(at + 43), .at = at + SOUK_HEAD_BYTES,
     };
+    if (head->position >> SOUK_POSITION_BITS) return false;
     return value.length == SOUK_HEAD_BYTES + 2 * (size_t)head->tables + SOUK_ROW_BYTES * (size_t)head->rows;
 }
 

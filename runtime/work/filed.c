@@ -9,7 +9,7 @@
 
 #include "base/hash.h"
 
-enum { FIRST = 16, POSITION_BITS = 56 };
+enum { FIRST = 16, POSITION_BITS = SOUK_POSITION_BITS };
 
 _Static_assert(SOUK_KINDS_MAX <= 1 << (64 - POSITION_BITS), "a kind must fit beside a position");
 

@@ -109,6 +109,21 @@ a_return_of_what_was_not_sold_is_found(void **state)
     assert_true(stage_finds(&stage, 1, "were returned that were not sold"));
 }
 
+/* It stays in the list of the stock that holds it. */
+static void
+a_release_by_another_stock_is_found(void **state)
+{
+    struct stage stage;
+    struct story *s = stage_begin(&stage, 3, 0);
+    (void)state;
+    story_buy_until_held(s, 1, 1, ORDER_CARD);
+    story_buy_until_held(s, 2, 1, ORDER_CARD);
+    writer_turn(&s->w, (souk_ref){ stock_kind_number, { 5, 6 } }, (struct souk_id){ 0, 0 });
+    EVENT(&s->w, stock_released, .reservation = story_order(s, 1).key);
+    story_stock_release(s, 1);
+    assert_true(stage_finds(&stage, 1, "a reservation was released that another stock holds"));
+}
+
 /* ---- I2. ---- */
 
 static void
@@ -369,6 +384,7 @@ main(void)
         cmocka_unit_test(overselling_is_found),
         cmocka_unit_test(a_paid_order_without_units_is_found),
         cmocka_unit_test(a_return_of_what_was_not_sold_is_found),
+        cmocka_unit_test(a_release_by_another_stock_is_found),
         cmocka_unit_test(a_second_capture_is_found),
         cmocka_unit_test(a_capture_without_authorisation_is_found),
         cmocka_unit_test(a_second_debit_is_found),

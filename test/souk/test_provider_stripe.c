@@ -94,6 +94,8 @@ what_cant_be_asked_is_refused(void **state)
                      .token = SOUK_TEXT("t")));
     assert_false(ASK(provider_authorise, .order = SOUK_TEXT("a"), .amount = 1, .currency = SOUK_TEXT("EURO"),
                      .token = SOUK_TEXT("t")));
+    assert_false(ASK(provider_authorise, .order = SOUK_TEXT("a"), .amount = 1, .currency = SOUK_TEXT("E_R"),
+                     .token = SOUK_TEXT("t")));
     assert_false(souk_stripe_ask(SOUK_TEXT("provider_nothing"), (struct souk_bytes){ record, 1 }, &ask));
     record[0] = 0xc1;
     assert_false(souk_stripe_ask(SOUK_TEXT("provider_cancel"), (struct souk_bytes){ record, 1 }, &ask));

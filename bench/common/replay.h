@@ -12,7 +12,7 @@ struct souk_bench_replay {
     unsigned times;
     uint64_t events, bytes, actors; /* In the journal; those alive at its end. */
     double events_per_s[SOUK_BENCH_REPLAY_TIMES];     /* By the wall clock. */
-    double events_per_cpu_s[SOUK_BENCH_REPLAY_TIMES]; /* By the process's time on CPUs. */
+    double events_per_cpu_s[SOUK_BENCH_REPLAY_TIMES]; /* By the CPU time it took, whoever else wanted some. */
     double first_open_ms, open_ms; /* LevelDB's: after the kill, when it makes a table of its log; the last one. */
 };
 

@@ -42,7 +42,7 @@ class Journal(unittest.TestCase):
                             ('a checkout over HTTP, a sync', 'checkout_over_sync_p50')):
             souk, bare = self.figure(out, words + r' +souk +([0-9.]+) us, .* bare +([0-9.]+) us')
             self.assertAlmostEqual(said[name], souk / bare, delta=0.02)
-        events, = self.figure(out, r'replay +([0-9.]+) M events/s')
+        events, = self.figure(out, r'replay +([0-9.]+) M events in a second')
         self.assertAlmostEqual(said['replay_events_per_s'] / 1e6, events, delta=0.02)
         with_, = self.figure(out, r'with, full load +([0-9]+) orders/s')
         without, = self.figure(out, r'without +([0-9]+) orders/s')

@@ -24,6 +24,7 @@
 #include <string.h>
 
 enum { ROUNDS_MAX = 99, WARM = 200, BUYERS = 200, TURNS = 4, CONNECTIONS = 64 };
+enum { QUICK_SEAM_S = 60, QUICK_LOW_S = 80, QUICK_S = 220 }; /* By when a quick run wants to be through with each. */
 
 /* One value a round, and what they come to. */
 struct series {
@@ -49,7 +50,8 @@ struct bench {
     unsigned rounds, mib, times, checkpoint_mib;
     uint64_t orders;
     double seconds;
-    bool json;
+    bool json, quick;
+    uint64_t began_ns;
     struct souk_bench_seam seam;
     struct low_load low;
     struct souk_bench_replay replay;
@@ -81,6 +83,13 @@ add(struct series *series, double value)
 {
     souk_assert(series->count < ROUNDS_MAX);
     series->value[series->count++] = value;
+}
+
+/* The moment that a quick run wants to be through with something; another one has all the time it takes. */
+static uint64_t
+deadline(const struct bench *bench, uint64_t seconds)
+{
+    return bench->quick ? bench->began_ns + seconds * UINT64_C(1000000000) : UINT64_MAX;
 }
 
 /* ---- One buyer at a time. ---- */
@@ -145,6 +154,8 @@ take_turns(struct bench *bench, const struct souk_bench_node *node, const struct
     if (!err)
         err = weigh(node, load, low);
     for (unsigned turn = 0; !err && turn < bench->rounds * TURNS; turn++) {
+        if (turn > 0 && souk_bench_now_ns() > deadline(bench, QUICK_LOW_S))
+            break;
         err = buy(load, BUYERS, &low->checkout_ns);
         if (!err)
             err = sync_bytes(bare, BUYERS, (size_t)low->bytes, &low->sync_ns);
@@ -231,6 +242,23 @@ measure_replay(struct bench *bench)
 
 /* ---- Full load. ---- */
 
+/* How many checkpoints came to their end. One that had to begin may take a while yet, on a slow disk. */
+static souk_err
+count_checkpoints(const struct souk_bench_node *node, unsigned mib, double *checkpoints, double *bytes)
+{
+    enum { LOOKS = 100, PAUSE_MS = 100 };
+    souk_err err = SOUK_OK;
+    for (unsigned i = 0; !err && i < LOOKS && !souk_bench_interrupted(); i++) {
+        err = souk_bench_node_metric(node, "souk_checkpoints_total", checkpoints);
+        if (!err)
+            err = souk_bench_node_metric(node, SOUK_BENCH_JOURNAL_BYTES, bytes);
+        if (*checkpoints > 0 || *bytes / (1 << 20) < mib)
+            break;
+        souk_bench_sleep_ms(PAUSE_MS);
+    }
+    return err;
+}
+
 /* A node on fresh data gets checkouts for so long. */
 static souk_err
 full_load(const struct bench *bench, unsigned checkpoint_mib, struct full_load *out)
@@ -255,9 +283,7 @@ full_load(const struct bench *bench, unsigned checkpoint_mib, struct full_load *
                  !souk_bench_field_number(line, "p999_ms", &p999_ms)))
         err = SOUK_ERR_MALFORMED;
     if (!err)
-        err = souk_bench_node_metric(&node, "souk_checkpoints_total", &checkpoints);
-    if (!err)
-        err = souk_bench_node_metric(&node, SOUK_BENCH_JOURNAL_BYTES, &bytes);
+        err = count_checkpoints(&node, checkpoint_mib, &checkpoints, &bytes);
     if (!err) {
         add(&out->orders_per_s, orders_per_s);
         add(&out->p999_ms, p999_ms);
@@ -271,18 +297,33 @@ full_load(const struct bench *bench, unsigned checkpoint_mib, struct full_load *
     return err;
 }
 
+/* How much the journal grows between two checkpoints: so that some fall into a round, but not more than is usual. */
+static unsigned
+pace(const struct bench *bench)
+{
+    enum { IN_A_ROUND = 3, USUAL_MIB = 256 };
+    double mib = bench->without.orders_per_s.value[0] * bench->seconds * bench->low.bytes / IN_A_ROUND / (1 << 20);
+    return mib < 1 ? 1 : mib > USUAL_MIB ? USUAL_MIB : (unsigned)mib;
+}
+
 static souk_err
 measure_checkpoints(struct bench *bench)
 {
     enum { NEVER_MIB = 65536 };
     souk_err err = SOUK_OK;
+    uint64_t last = 0, end = deadline(bench, QUICK_S);
     for (unsigned round = 0; !err && round < bench->rounds; round++) {
-        /* Who goes first has the disk after the other's removal, so they take turns at that, too. */
-        err = round % 2 ? full_load(bench, NEVER_MIB, &bench->without)
-                        : full_load(bench, bench->checkpoint_mib, &bench->with);
-        if (!err)
-            err = round % 2 ? full_load(bench, bench->checkpoint_mib, &bench->with)
-                            : full_load(bench, NEVER_MIB, &bench->without);
+        uint64_t began = souk_bench_now_ns();
+        if (round > 0 && began + (began - last) > end)
+            break; /* As many as fit. */
+        last = began;
+        /* Who goes second has a disk on which the other's data is being removed, so they take turns at that, too. */
+        for (unsigned i = 0; !err && i < 2; i++) {
+            bool with = (round + i) % 2;
+            if (with && !bench->checkpoint_mib)
+                bench->checkpoint_mib = pace(bench);
+            err = full_load(bench, with ? bench->checkpoint_mib : NEVER_MIB, with ? &bench->with : &bench->without);
+        }
     }
     if (!err && bench->with.checkpoints < 1) {
         fprintf(stderr, "bench: no checkpoint came to its end: more --seconds, or fewer --checkpoint-mib\n");
@@ -349,9 +390,10 @@ print_report(const struct bench *bench, const struct figures *figures)
     struct spread tail = paired(bench->with.p999_ms.value, bench->without.p999_ms.value, bench->with.p999_ms.count,
                                 false);
     double orders = spread_of(bench->without.orders_per_s.value, bench->without.orders_per_s.count).median;
+    unsigned rounds = bench->with.orders_per_s.count;
     printf("\nThe journal beside a bare loop of append and fdatasync: medians (least .. most) of %u interleaved "
            "round%s; at worst %.1f%% of the CPUs' time was stolen\n\n",
-           bench->rounds, bench->rounds == 1 ? "" : "s", bench->stolen_max * 100);
+           rounds, rounds == 1 ? "" : "s", bench->stolen_max * 100);
     printf("%-28s souk %.1f MB/s (%.1f .. %.1f)   bare %.1f MB/s (%.1f .. %.1f)   ratio %.2f (%.2f .. %.2f; aim: at "
            "least 0.8)\n",
            "bandwidth, 64 KiB", souk.median, souk.least, souk.most, bare.median, bare.least, bare.most,
@@ -385,7 +427,7 @@ static const char help[] =
     "  --mib             in groups of 64 KiB, of each of the two, in a round\n"
     "  --times           how often the journal of --orders checkouts is replayed\n"
     "  --seconds         of full load, with and without checkpoints, in a round\n"
-    "  --checkpoint-mib  growth of the journal between two checkpoints\n"
+    "  --checkpoint-mib  growth of the journal between two checkpoints (so that three fall into a round; at most 256)\n"
     "  --base            where the data lies (TMPDIR, else /var/tmp)\n";
 
 static bool
@@ -413,8 +455,8 @@ parse(struct bench *bench, int argc, char **argv)
         bool good = true;
         switch (option) {
         case 'q':
-            bench->rounds = 3, bench->mib = 128, bench->orders = 150000, bench->seconds = 10;
-            bench->checkpoint_mib = 64;
+            bench->quick = true, bench->rounds = 3, bench->mib = 128, bench->orders = 150000;
+            bench->seconds = 12;
             break;
         case 'j':
             bench->json = true;
@@ -459,6 +501,7 @@ static souk_err
 measure_seam(struct bench *bench)
 {
     bench->seam.rounds = bench->rounds;
+    bench->seam.end_ns = deadline(bench, QUICK_SEAM_S);
     bench->seam.mib = bench->mib;
     bench->seam.small = TURNS * BUYERS;
     return souk_bench_seam_measure(&bench->seam, bench->base);
@@ -489,7 +532,7 @@ int
 main(int argc, char **argv)
 {
     static struct bench bench = {
-        .rounds = 5, .mib = 256, .times = 5, .orders = 400000, .seconds = 30, .checkpoint_mib = 256
+        .rounds = 5, .mib = 256, .times = 5, .orders = 400000, .seconds = 30
     };
     char room[SOUK_BENCH_PATH_MAX + 16];
     if (parse(&bench, argc, argv)) {
@@ -498,6 +541,7 @@ main(int argc, char **argv)
     }
     bench.program = souk_bench_program(bench.program, room, sizeof room);
     souk_bench_signals();
+    bench.began_ns = souk_bench_now_ns();
     souk_err err = measure(&bench);
     if (souk_bench_interrupted())
         return 130;

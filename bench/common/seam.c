@@ -142,8 +142,13 @@ souk_bench_seam_measure(struct souk_bench_seam *seam, const char *base)
     souk_err err = open_sides(&sides, base);
     if (!err)
         err = stream(&sides, append_souk, seam->mib < FILL_MIB ? seam->mib : FILL_MIB, &unused);
-    for (unsigned round = 0; !err && round < seam->rounds; round++)
+    for (unsigned round = 0; !err && round < seam->rounds; round++) {
+        uint64_t began = souk_bench_now_ns();
         err = round_of(seam, &sides, round);
+        uint64_t now = souk_bench_now_ns();
+        if (now + (now - began) > seam->end_ns)
+            seam->rounds = round + 1; /* As many as fit. */
+    }
     souk_data_close(&sides.data);
     souk_bench_bare_close(&sides.bare);
     souk_bench_dir_close(&sides.dir);

@@ -15,6 +15,7 @@ enum { SOUK_BENCH_SEAM_ROUNDS = 99, SOUK_BENCH_GROUP_LARGE = 64 << 10, SOUK_BENC
 /* What to measure, and what came of it. */
 struct souk_bench_seam {
     unsigned rounds, mib, small; /* Rounds; MiB of large groups and number of small ones in each, of each of the two. */
+    uint64_t end_ns;             /* No further round begins that would probably end later; `rounds` then says so. */
     double souk_mb_s[SOUK_BENCH_SEAM_ROUNDS], bare_mb_s[SOUK_BENCH_SEAM_ROUNDS];
     struct souk_histogram souk_ns, bare_ns; /* Of the small groups. */
 };

@@ -301,7 +301,7 @@ full_load(const struct bench *bench, unsigned checkpoint_mib, struct full_load *
 static unsigned
 pace(const struct bench *bench)
 {
-    enum { IN_A_ROUND = 3, USUAL_MIB = 256 };
+    enum { IN_A_ROUND = 3, USUAL_MIB = 64 };
     double mib = bench->without.orders_per_s.value[0] * bench->seconds * bench->low.bytes / IN_A_ROUND / (1 << 20);
     return mib < 1 ? 1 : mib > USUAL_MIB ? USUAL_MIB : (unsigned)mib;
 }
@@ -427,7 +427,7 @@ static const char help[] =
     "  --mib             in groups of 64 KiB, of each of the two, in a round\n"
     "  --times           how often the journal of --orders checkouts is replayed\n"
     "  --seconds         of full load, with and without checkpoints, in a round\n"
-    "  --checkpoint-mib  growth of the journal between two checkpoints (so that three fall into a round; at most 256)\n"
+    "  --checkpoint-mib  growth of the journal between two checkpoints (so that three fall into a round; at most 64)\n"
     "  --base            where the data lies (TMPDIR, else /var/tmp)\n";
 
 static bool

@@ -390,10 +390,9 @@ print_report(const struct bench *bench, const struct figures *figures)
     struct spread tail = paired(bench->with.p999_ms.value, bench->without.p999_ms.value, bench->with.p999_ms.count,
                                 false);
     double orders = spread_of(bench->without.orders_per_s.value, bench->without.orders_per_s.count).median;
-    unsigned rounds = bench->with.orders_per_s.count;
-    printf("\nThe journal beside a bare loop of append and fdatasync: medians (least .. most) of %u interleaved "
-           "round%s; at worst %.1f%% of the CPUs' time was stolen\n\n",
-           rounds, rounds == 1 ? "" : "s", bench->stolen_max * 100);
+    printf("\nThe journal beside a bare loop of append and fdatasync: medians (least .. most) of interleaved rounds, "
+           "%u for bandwidth, %u for checkpoints; at worst %.1f%% of the CPUs' time was stolen\n\n",
+           seam->rounds, bench->with.orders_per_s.count, bench->stolen_max * 100);
     printf("%-28s souk %.1f MB/s (%.1f .. %.1f)   bare %.1f MB/s (%.1f .. %.1f)   ratio %.2f (%.2f .. %.2f; aim: at "
            "least 0.8)\n",
            "bandwidth, 64 KiB", souk.median, souk.least, souk.most, bare.median, bare.least, bare.most,

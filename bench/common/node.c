@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READY_MS = 60000, STOP_MS = 60000, PAGE_ROOM = 1 << 20, ANSWER_MS = 5000 };
+enum { READY_MS = 60000, STOP_MS = 60000, PAGE_ROOM = 1 << 20, ANSWER_MS = 5000, MORE_MAX = 8 };
 
 const char *
 souk_bench_program(const char *given, char *room, size_t size)
@@ -50,15 +50,20 @@ ready_read(struct souk_bench_node *node, const char *path)
 }
 
 souk_err
-souk_bench_node_start(struct souk_bench_node *node, const char *program, const struct souk_bench_dir *dir, bool pin)
+souk_bench_node_start_with(struct souk_bench_node *node, const char *program, const struct souk_bench_dir *dir,
+                           bool pin, const char *const *more)
 {
     char data[SOUK_BENCH_PATH_MAX + 16], ready[SOUK_BENCH_PATH_MAX + 16], log[SOUK_BENCH_PATH_MAX + 16];
     int status = 0;
     snprintf(data, sizeof data, "%s/data", dir->path);
     snprintf(ready, sizeof ready, "%s/ready", dir->path);
     snprintf(log, sizeof log, "%s/log", dir->path);
-    const char *const argv[] = { program,  "serve", "--http",       "127.0.0.1:0",
-                                 "--data", data,    "--ready-file", ready, NULL };
+    const char *argv[8 + MORE_MAX + 1] = { program,  "serve", "--http",       "127.0.0.1:0",
+                                           "--data", data,    "--ready-file", ready };
+    for (unsigned i = 0; more && more[i]; i++) {
+        souk_assert(i < MORE_MAX);
+        argv[8 + i] = more[i];
+    }
     const struct souk_bench_start start = { .argv = argv, .log = log, .pin = pin, .stop_signal = SIGTERM };
     *node = (struct souk_bench_node){ .child.out = -1 };
     if (unlink(ready) != 0 && errno != ENOENT)
@@ -83,6 +88,12 @@ souk_bench_node_start(struct souk_bench_node *node, const char *program, const s
     }
     souk_bench_child_stop(&node->child, STOP_MS);
     return SOUK_ERR_LATE;
+}
+
+souk_err
+souk_bench_node_start(struct souk_bench_node *node, const char *program, const struct souk_bench_dir *dir, bool pin)
+{
+    return souk_bench_node_start_with(node, program, dir, pin, NULL);
 }
 
 souk_err

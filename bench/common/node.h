@@ -22,6 +22,10 @@ const char *souk_bench_program(const char *given, char *room, size_t size);
  * SOUK_ERR_LATE after a message: it did not come up in a minute, and is ended. */
 souk_err souk_bench_node_start(struct souk_bench_node *node, const char *program, const struct souk_bench_dir *dir,
                                bool pin) SOUK_MUST_CHECK;
+/* The same, with more words for `souk serve`; NULL at the end, at most 8. */
+souk_err souk_bench_node_start_with(struct souk_bench_node *node, const char *program,
+                                    const struct souk_bench_dir *dir, bool pin,
+                                    const char *const *more) SOUK_MUST_CHECK;
 /* Ends it in an orderly manner. SOUK_ERR_CLOSED after a message: it did not end with success. */
 souk_err souk_bench_node_stop(struct souk_bench_node *node) SOUK_MUST_CHECK;
 /* Ends it by SIGKILL, in mid-sentence. */

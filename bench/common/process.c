@@ -422,3 +422,18 @@ souk_bench_cpu_read(struct souk_bench_cpu *cpu)
     }
     fclose(file);
 }
+
+uint64_t
+souk_bench_written(pid_t pid)
+{
+    char path[64], line[128];
+    unsigned long long bytes = 0;
+    snprintf(path, sizeof path, "/proc/%d/io", (int)(pid ? pid : getpid()));
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "write_bytes: %llu", &bytes) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return bytes;
+}

@@ -94,5 +94,7 @@ struct souk_bench_cpu {
     uint64_t all, stolen;
 };
 void souk_bench_cpu_read(struct souk_bench_cpu *cpu);
+/* Bytes that a process (0: ours) has had written to disks; 0 when that cannot be read. */
+uint64_t souk_bench_written(pid_t pid);
 
 #endif

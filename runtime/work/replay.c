@@ -205,6 +205,7 @@ souk_replay(struct souk_recovery *r, uint64_t *end)
     souk_err err = journal->ops->bounds(journal, &first_group, &r->last);
     if (err) return err;
     r->from = r->marker.low ? r->marker.low : 1;
+    if (first_group > r->from) return damaged(r, "its beginning is missing", r->from);
     if (first_group) err = journal->ops->read(journal, r->from, read_group, r);
     if (err) return err;
     *end = r->walk.next ? r->walk.next - 1 : 0;

@@ -31,7 +31,7 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "check", souk_check_main, "proves from its journal that a sale kept its promises" },
     { "journal", souk_journal_main, "what is in a journal, whether it is sound, an actor as it was at any moment" },
     { "crash", souk_crash_main, "kill -9 in mid-rush, restart, check; as often as you like" },
-    { "sim", souk_sim_main, "sales in the simulator, seed after seed: crashes, faults of disks and links, planted bugs" },
+    { "sim", souk_sim_main, "sales in the simulator, seed after seed: crashes, faults of disks and links" },
 };
 
 enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };

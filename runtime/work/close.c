@@ -5,6 +5,7 @@
  * Called by slice.c, on the worker's thread. */
 #include "base/mutant.h"
 #include "work/fault.h"
+#include "world/rare.h"
 
 /* Sends that the batch did not consume itself go on record, and get their ids. */
 static void
@@ -51,6 +52,7 @@ enqueue(struct souk_worker *w)
     struct souk_slice *s = &w->slice;
     size_t length = s->batch.length;
     uint64_t position = atomic_fetch_add(&p->position, 1) + 1;
+    souk_meanwhile(p->world);
     souk_batch_seal(&s->batch, (uint16_t)w->number, position, s->began_ms);
     struct souk_ring_place *place = &p->ring[position % SOUK_RING];
     struct souk_batch empty = place->batch;
@@ -144,7 +146,7 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     shard->now_ms = w->slice.now_ms;
     w->holds[n] = false;
     if (atomic_load_explicit(&p->checkpoint.cutting, memory_order_acquire)) souk_shard_cut(w, shard);
-    souk_shard_trim(w, shard);
+    if (!souk_mutant(RELEASE_EARLY)) souk_shard_trim(w, shard); /* Which would free what that one still uses. */
     w->due[n] = souk_wheel_next(&shard->wheel);
     if (w->due[n] < w->due_min) w->due_min = w->due[n];
     souk_tally_up(w, SOUK_N_DEPTH, (uint64_t)shard->backlog_count - shard->backlog_told); /* The sum is a gauge. */
@@ -157,10 +159,27 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     }
     struct souk_mailbox *box = &shard->mailbox;
     atomic_store(&shard->state, SOUK_SHARD_IDLE); /* Sequentially consistent: the holder's half of Dekker. */
+    souk_meanwhile(p->world);
     uint32_t idle = SOUK_SHARD_IDLE;
     if (atomic_load(&box->tail) != souk_mailbox_stub(box) && /* Whoever has taken the shard since sees to it himself. */
         atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED))
         souk_ready_put(w->ready, shard);
+}
+
+/* Whether messages wait in its shards. */
+static bool
+is_behind(const struct souk_worker *w)
+{
+    bool behind = w->local.head;
+    for (unsigned i = 0; i < w->held_count; i++) behind |= w->held[i]->backlog.head != NULL;
+    return behind;
+}
+
+static void
+let_go_all(struct souk_worker *w)
+{
+    for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
+    w->held_count = 0;
 }
 
 static void
@@ -185,12 +204,14 @@ souk_slice_close(struct souk_worker *w)
     if (w->attempts_count) souk_fault_record(w);
     record_opened(w);
     souk_lives_set_deadlines(w);
+    if (souk_mutant(RELEASE_EARLY) && !is_behind(w)) let_go_all(w);
     settle(w, w->slice.batch.length > SOUK_BATCH_HEADER ? enqueue(w) : 0);
+    souk_meanwhile(w->partition->world);
     if (w->rebuilds.head) souk_fault_rebuild(w);
     give_back(w);
     publish(w);
-    for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
-    w->held_count = 0;
+    souk_meanwhile(w->partition->world);
+    let_go_all(w);
     count(w);
     if (w->exits.head) atomic_store(&w->has_exits, true); /* seq_cst: pairs with tell_workers() in commit.c */
 }

@@ -154,6 +154,8 @@ take_turns(struct bench *bench, const struct souk_bench_node *node, const struct
     if (!err)
         err = weigh(node, load, low);
     for (unsigned turn = 0; !err && turn < bench->rounds * TURNS; turn++) {
+        if (souk_bench_interrupted())
+            return SOUK_ERR_CLOSED;
         if (turn > 0 && souk_bench_now_ns() > deadline(bench, QUICK_LOW_S))
             break;
         err = buy(load, BUYERS, &low->checkout_ns);

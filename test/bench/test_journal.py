@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`bench journal`: every part of it runs, small, and what it reports follows from what it measured."""
+import glob
 import json
 import os
 import re
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 ROOT = os.environ.get('SOUK_ROOT') or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -57,6 +60,16 @@ class Journal(unittest.TestCase):
             self.assertEqual(os.listdir(base), [])
         self.assertEqual(status, 1)
         self.assertIn('the node did not become ready', complaint)
+
+    def test_interrupted(self):
+        with tempfile.TemporaryDirectory() as base:
+            bench = subprocess.Popen([PROGRAM, '--base', base], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
+            while bench.poll() is None and not glob.glob(os.path.join(base, '*', 'bare')):
+                time.sleep(0.01)
+            bench.send_signal(signal.SIGTERM)
+            self.assertEqual(bench.wait(60), 130)
+            self.assertEqual(os.listdir(base), [])
 
     def test_misuse(self):
         for words in (['--rounds', '0'], ['--rounds', '100'], ['--mib', 'x'], ['--seconds', '0'], ['--nonsense'],

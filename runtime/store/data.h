@@ -16,9 +16,9 @@
 #include "store/vault.h"
 #include "world/world.h"
 
-/* The full reserve: the largest un-synced backlog (16 MiB), one memtable flush (64 MiB), the largest usual compaction
- * of the journal (that table and two of 32 MiB beside it: 128 MiB) and the vault's flush and compaction (34 MiB),
- * rounded up. On a small disk it is a tenth of the disk. */
+/* The full reserve: the largest un-synced backlog (16 MiB), one memtable flush (8 MiB), the largest usual compaction
+ * of the journal (that table and two of 32 MiB beside it: 72 MiB) and the vault's flush and compaction (34 MiB), and as
+ * much again. On a small disk it is a tenth of the disk. */
 #define SOUK_DATA_RESERVE (UINT64_C(256) << 20)
 
 /* How the reserve is kept: free for use because the disk ran low; in a preallocated file; or only subtracted from what

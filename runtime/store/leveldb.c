@@ -34,8 +34,8 @@ enum {
     KEY_BYTES = 8,
     HEAD_BYTES = 16,
     TRIM_KEYS = 1024,                   /* Deletes in one sync put: small beside a memtable. */
-    /* Small memtables: names ascend, so nothing is merged whatever their size. What is new to the cache costs a third of a
-     * put of 64 KiB when it is 64 MiB; a flush syncs them at once; and all of the log is replayed after a kill. */
+    /* Small memtables: names ascend, so nothing is merged whatever their size. Of 64 MiB each byte is new to the cache,
+     * which is a third of a put of 64 KiB; a flush syncs them at once; and all of the log is replayed after a kill. */
     JOURNAL_MEMTABLE = 8 << 20,
     JOURNAL_TABLE = 32 << 20,           /* Bounds what one compaction writes: see SOUK_DATA_RESERVE. */
     VAULT_MEMTABLE = 2 << 20,

@@ -8,10 +8,10 @@
  *     c NUMBER t SHARD      a table: what was outstanding in a shard, as a batch of OUTSTANDING steps; its put's number
  *     m                     the marker: written last, it makes the checkpoint the one that counts
  *
- * Numbers are one ascending sequence, so each put lies behind all before it. (With a sequence of their own for heads, or
- * one fixed name in each put, LevelDB found each new table to overlap with all older ones, and wrote them anew.) For the
- * same reason snapshots that have been replaced are deleted together, with the marker, and only those that are young;
- * others stay.
+ * Numbers are one ascending sequence, so each put lies behind all before it. (With a sequence of their own for heads,
+ * or one fixed name in each put, LevelDB found each new table to overlap with all older ones, and wrote them anew.) For
+ * the same reason snapshots that have been replaced are deleted together, with the marker, and only those that are
+ * young; others stay.
  *
  * A start reads the heads and the tables, not the snapshots: those wait until their actors are spoken to. */
 #ifndef SOUK_WORK_CHECKPOINT_H

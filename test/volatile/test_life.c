@@ -444,7 +444,8 @@ run_speak_to_the_wrong(struct puppet_self *self SOUK_UNUSED, souk_turn *turn, ui
     souk_stop(turn, ledger, SOUK_END_OWN);
     puppet_monitor(turn, ledger);
     /* A kind that the node doesn't host. */
-    souk_tell_with_(turn, (souk_ref){ 61, { 1, 2 } }, &(struct souk_row){ SOUK_COMMAND, 61, 1, true, NULL, NULL, "x" },
+    souk_tell_with_(turn, (souk_ref){ 61, { 1, 2 } },
+                    &(struct souk_row){ .class = SOUK_COMMAND, .kind = 61, .tag = 1, .is_public = true, .name = "x" },
                     &(struct puppet_run){ 1, 2 }, souk_size_puppet_run, souk_put_puppet_run);
     return SOUK_ACCEPT;
 }

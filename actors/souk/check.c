@@ -2,8 +2,10 @@
 /* souk/check.c -- the command line of `souk check`: opens a data directory that no node uses, and reports. */
 #include "check_model.h"
 
+#include "kinds.h"
 #include "options.h"
 
+#include "node/terms.h"
 #include "store/data.h"
 #include "world/world.h"
 
@@ -84,7 +86,8 @@ souk_check_main(int argc, char **argv)
     int status = souk_options_read(&memory, &words, table, argc - (first || last), argv + first);
     if (status == SOUK_OPTIONS_GO_ON && !directory) status = complain(EX_USAGE, "which data directory? See --help");
     if (status == SOUK_OPTIONS_GO_ON) {
-        souk_err err = souk_data_open(&data, souk_world_os(), directory, false, why, sizeof why);
+        souk_err err = souk_terms_check(directory, souk_commerce_kinds, why, sizeof why);
+        if (!err) err = souk_data_open(&data, souk_world_os(), directory, false, why, sizeof why);
         if (err == SOUK_ERR_LOCKED)
             status = complain(EX_TEMPFAIL, why);
         else if (err)

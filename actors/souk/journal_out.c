@@ -7,6 +7,7 @@
 #include "payment.h"
 
 #include "base/clocktext.h"
+#include "cell/lift.h"
 #include "cell/turn.h"
 #include "codec/dump.h"
 
@@ -130,7 +131,7 @@ journal_row(const struct souk_kind *kind, enum souk_class class, uint32_t tag)
 const struct souk_row *
 journal_event(const struct souk_kind *kind, uint32_t tag)
 {
-    return journal_row(kind, SOUK_EVENT, tag);
+    return kind ? souk_event_row(kind, tag) : NULL;
 }
 
 const struct souk_layout *

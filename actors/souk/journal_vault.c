@@ -186,20 +186,20 @@ static souk_err
 read_heads(struct verify *v)
 {
     souk_vault *vault = v->source->vault;
-    uint8_t name[SOUK_HEAD_NAME];
+    uint8_t name[SOUK_SNAPSHOT_NAME];
     struct souk_head head;
     void *value = NULL;
     size_t length = 0;
-    souk_err err = vault->ops->get(vault, (struct souk_bytes){ "h", 1 }, &value, &length);
-    uint64_t number = !err && length == 8 ? souk_load_be64_(value) : 0;
-    free(value);
+    uint64_t number = 0;
+    souk_err err = vault->ops->last(vault, (struct souk_bytes){ "c", 1 }, name, sizeof name, &length);
     if (err && err != SOUK_ERR_MISSING) return err;
-    if ((!err && !number) || number < v->marker.head)
-        return vault_wrong(v, SOUK_ERR_CORRUPT, "the number of its last put is not right");
+    bool sound = err || souk_head_parse_name((struct souk_bytes){ name, length }, &number);
+    if (!sound || number < v->marker.head)
+        return vault_wrong(v, SOUK_ERR_CORRUPT, "its last put is not whole, or not there");
     for (err = SOUK_OK; number && !err; number = head.before) {
         if (!journal_goes_on(v->source)) return SOUK_ERR_CLOSED;
         souk_head_name(name, number);
-        err = read_value(v, (struct souk_bytes){ name, sizeof name }, &value, &length, "the head of put", number);
+        err = read_value(v, (struct souk_bytes){ name, SOUK_HEAD_NAME }, &value, &length, "the head of put", number);
         if (err) return err;
         if (!souk_head_read((struct souk_bytes){ value, length }, &head) || head.before >= number)
             err = vault_wrong(v, SOUK_ERR_CORRUPT, "the head of put %" PRIu64 " cannot be read", number);

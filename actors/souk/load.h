@@ -21,6 +21,7 @@ struct load_plan {
     const char *host; /* "127.0.0.1" */
     uint16_t port;
     unsigned connections;     /* 64 */
+    unsigned spare;           /* So many more, for a crowd. */
     double rate;              /* Buyers per second, come what may (open loop). 0: a free connection takes the next. */
     uint64_t buyers;          /* 0: without end. */
     double seconds;           /* New buyers come so long; 0: without end. */
@@ -58,6 +59,7 @@ struct load_tally {
     uint64_t answers;    /* HTTP answers of any kind */
     uint64_t pending;    /* of them 202 */
     uint64_t busy;       /* of them 503 */
+    uint64_t told_when;  /* of these, those that said when to come again */
     uint64_t came_back;  /* times that a buyer who was told "sold out" asked again */
     uint64_t broken;     /* requests whose connection broke or that had no answer in time */
     uint64_t acks;       /* lines written */
@@ -87,6 +89,10 @@ souk_err souk_load_prepay(souk_load *load, uint64_t count) SOUK_MUST_CHECK;
 souk_err souk_load_run(souk_load *load) SOUK_MUST_CHECK;
 /* No more buyers come; from within step() or before. */
 void souk_load_enough(souk_load *load);
+/* ... and those who have no sensible answer give up. */
+void souk_load_give_up(souk_load *load);
+/* So many buyers come at once beside those of the rate, as far as connections are free; from within step(). */
+void souk_load_crowd(souk_load *load, uint64_t count);
 /* Changes how long and how many come in the next souk_load_run(); the tally begins anew. */
 void souk_load_again(souk_load *load, uint64_t buyers, double seconds);
 /* The customers of the next `count` buyers have got their credit by other means. */

@@ -255,6 +255,7 @@ answered(void *arg, const struct souk_httpclient_answer *answer)
     } else if (answer->status >= 500) {
         load->tally.answers++;
         load->tally.busy += answer->status == 503;
+        load->tally.told_when += answer->status == 503 && retry_after(answer) > 0;
         trouble(buyer, now, retry_after(answer), answer->status);
     } else {
         load->tally.answers++;

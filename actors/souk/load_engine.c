@@ -144,8 +144,8 @@ next_arrival(const souk_load *load, uint64_t now_ns)
     if (load->enough || load->fault || (plan->buyers > 0 && load->came >= plan->buyers))
         return UINT64_MAX;
     uint64_t at = now_ns;
-    if (plan->rate > 0)
-        at = load->tally.began_ns + (uint64_t)((double)load->came * 1e9 / plan->rate);
+    if (plan->rate > 0 && load->crowd == 0)
+        at = load->tally.began_ns + (uint64_t)((double)(load->came - load->crowded) * 1e9 / plan->rate);
     return load->end_ns > 0 && at >= load->end_ns ? UINT64_MAX : at;
 }
 
@@ -166,6 +166,8 @@ arrive(souk_load *load, uint64_t now_ns)
     buyer->sale = souk_load_choose(load, buyer->number);
     buyer->step = load->plan.credit && buyer->number >= load->prepaid ? LOAD_CREDIT : LOAD_ORDER;
     load->came++;
+    load->crowded += load->crowd > 0;
+    load->crowd -= load->crowd > 0;
     load->tally.buyers++;
     load->tally.under_way++;
     return buyer;
@@ -185,7 +187,8 @@ souk_load_through(struct load_buyer *buyer)
 static bool
 may_come(const souk_load *load)
 {
-    return load->plan.rate > 0 || souk_httpclient_free(load->client) > load->troubled;
+    return load->plan.rate > 0 || load->crowd > 0 ||
+           souk_httpclient_free(load->client) > load->troubled + load->plan.spare;
 }
 
 void
@@ -266,13 +269,26 @@ souk_load_enough(souk_load *load)
 }
 
 void
+souk_load_give_up(souk_load *load)
+{
+    load->enough = true;
+    load->plan.patience_s = 0;
+}
+
+void
+souk_load_crowd(souk_load *load, uint64_t count)
+{
+    load->crowd += count;
+}
+
+void
 souk_load_again(souk_load *load, uint64_t buyers, double seconds)
 {
     souk_assert(load->tally.under_way == 0);
     uint64_t acks = load->tally.acks;
     load->plan.buyers = buyers;
     load->plan.seconds = seconds;
-    load->came = 0;
+    load->came = load->crowd = load->crowded = 0;
     load->enough = false;
     memset(&load->tally, 0, sizeof load->tally);
     load->tally.acks = acks;
@@ -343,7 +359,7 @@ souk_load_open(souk_load **out, const struct load_plan *plan)
     load->acks.fd = -1;
     const struct souk_httpclient_options many = { .host = load->plan.host,
                                                   .port = load->plan.port,
-                                                  .connections = load->plan.connections,
+                                                  .connections = load->plan.connections + load->plan.spare,
                                                   .timeout_ns = 15 * SECOND };
     struct souk_httpclient_options few = many;
     few.connections = 4;

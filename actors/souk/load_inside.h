@@ -72,6 +72,7 @@ struct souk_load {
 
     uint64_t next_number, prepaid; /* Of buyers; customers of numbers below `prepaid` have their credit. */
     uint64_t came, end_ns;         /* In this run. */
+    uint64_t crowd, crowded;       /* Who is to come beside the rate; who has. */
     bool enough, fault;
     uint64_t waiting, troubled; /* Buyers who wait to come back; who repeat themselves. */
 

@@ -3,6 +3,7 @@
  * ends with a status of sysexits.h. */
 #include "ask.h"
 #include "check.h"
+#include "contract.h"
 #include "crash.h"
 #include "dead.h"
 #include "journal.h"
@@ -31,7 +32,8 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "check", souk_check_main, "proves from its journal that a sale kept its promises" },
     { "journal", souk_journal_main, "what is in a journal, whether it is sound, an actor as it was at any moment" },
     { "repair", souk_repair_main, "what is damaged in a data directory, what that costs, and mends it when told to" },
-    { "crash", souk_crash_main, "kill -9 in mid-rush, restart, check; as often as you like" },
+    { "contract", souk_contract_main, "what kinds can be told and remember, and which changes of it break readers" },
+    { "crash", souk_crash_main, "kill -9 or another fault in mid-rush, restart, check; as often as you like" },
 };
 
 enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };

@@ -35,7 +35,7 @@ static const struct row node_rows[] = {
     COUNT("souk_faults_total", souk_stats, faults, "Turns that failed."),
     COUNT("souk_restarts_total", souk_stats, restarts, "Volatile actors that began anew after a fault."),
     COUNT("souk_dead_letters_total", souk_stats, dead_letters, "Messages that nobody took."),
-    COUNT("souk_stalls_total", souk_stats, stalls, "Turns that held a worker for longer than --stall-ms."),
+    COUNT("souk_stalls_total", souk_stats, stalls, "Times that a worker was held for longer than --stall-ms."),
     NOW("souk_journal_position", souk_stats, position, "Position of the last batch."),
     NOW("souk_journal_durable_position", souk_stats, durable, "Position of the last batch that is on disk."),
     NOW("souk_backlog_bytes", souk_stats, backlog_bytes, "Bytes of batches that are not yet on disk."),

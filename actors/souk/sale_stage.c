@@ -22,7 +22,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { READY_MS = 30000, STOP_MS = 60000, CHECK_MS = 600000, WORDS_MAX = 24 };
+enum { READY_MS = 30000, STOP_MS = 60000, CHECK_MS = 600000, WORDS_MAX = 40 };
 
 static const char note_name[] = "made-by-souk";
 
@@ -207,6 +207,28 @@ log_show(const struct stage *stage, const char *name)
     fclose(file);
 }
 
+long
+souk_stage_log_end(const struct stage *stage)
+{
+    char path[STAGE_PATH + 32];
+    struct stat about;
+    return stat(path_in(stage->folder, "node.log", path), &about) == 0 ? (long)about.st_size : 0;
+}
+
+bool
+souk_stage_log_says(const struct stage *stage, long from, const char *text)
+{
+    char path[STAGE_PATH + 32], line[4096];
+    FILE *file = fopen(path_in(stage->folder, "node.log", path), "re");
+    bool found = false;
+    if (file && fseek(file, from, SEEK_SET) == 0)
+        while (!found && fgets(line, sizeof line, file))
+            found = strstr(line, text) != NULL;
+    if (file)
+        fclose(file);
+    return found;
+}
+
 static void
 ended_early(const struct stage *stage, const char *who, int status, const char *log)
 {
@@ -250,6 +272,15 @@ provider_start(struct stage *stage)
     return SOUK_OK;
 }
 
+/* Sets or takes away variables that only the node is to have. */
+static void
+environment(const char *const *pairs, bool set)
+{
+    for (; pairs && pairs[0]; pairs += 2)
+        if (set ? setenv(pairs[0], pairs[1], 1) : unsetenv(pairs[0]))
+            fprintf(stderr, "souk: no memory for a variable\n");
+}
+
 souk_err
 souk_stage_node_start(struct stage *stage)
 {
@@ -272,21 +303,31 @@ souk_stage_node_start(struct stage *stage)
         argv[count++] = "--webhook-secret-file";
         argv[count++] = path_in(stage->folder, "webhook-secret", secret);
     }
+    for (size_t i = 0; stage->plan.node_words && stage->plan.node_words[i] && count + 1 < WORDS_MAX; i++)
+        argv[count++] = stage->plan.node_words[i];
     if (unlink(ready) != 0 && errno != ENOENT)
         return complain(stage, 0, "cannot be removed", ready), SOUK_ERR_IO;
     stage->started_ns = souk_process_now_ns();
+    environment(stage->plan.node_environment, true);
     souk_err err = souk_child_start(&stage->node, argv, path_in(stage->folder, "node.log", log), false);
+    environment(stage->plan.node_environment, false);
     if (err)
         (void)complain(stage, 0, "cannot start the node", log);
     return err;
 }
 
+bool
+souk_stage_node_serves(struct stage *stage)
+{
+    char ready[STAGE_PATH + 32];
+    return souk_ready_read(path_in(stage->folder, "ready", ready), &stage->node_at);
+}
+
 souk_err
 souk_stage_node_ready(struct stage *stage)
 {
-    char ready[STAGE_PATH + 32];
     int status;
-    if (souk_ready_read(path_in(stage->folder, "ready", ready), &stage->node_at))
+    if (souk_stage_node_serves(stage))
         return SOUK_OK;
     if (souk_child_wait(&stage->node, 0, &status) == SOUK_OK) {
         ended_early(stage, "node", status, "node.log");

@@ -18,6 +18,8 @@ struct stage_plan {
     bool card;                  /* With a provider. */
     const char *provider_faults; /* NULL: none. */
     uint64_t seed;
+    const char *const *node_words;       /* More of the node's command line; NULL at the end. NULL: no more. */
+    const char *const *node_environment; /* Names and values, of the node alone; NULL at the end. NULL: none. */
 };
 
 /* A stage. All zeros: none. */
@@ -44,10 +46,15 @@ struct stage_verdict {
 int souk_stage_open(struct stage *stage, const struct stage_plan *plan);
 /* Starts provider and node and waits until both serve. SOUK_ERR_LATE, CLOSED, IO after a message. */
 souk_err souk_stage_start(struct stage *stage) SOUK_MUST_CHECK;
+/* Where the node's log ends now; and whether a text stands in it from there on. */
+long souk_stage_log_end(const struct stage *stage);
+bool souk_stage_log_says(const struct stage *stage, long from, const char *text);
 /* Starts the node alone, and doesn't wait. */
 souk_err souk_stage_node_start(struct stage *stage) SOUK_MUST_CHECK;
 /* Whether the node serves. SOUK_ERR_BUSY: not yet. SOUK_ERR_CLOSED: it has ended, after a message. */
 souk_err souk_stage_node_ready(struct stage *stage) SOUK_MUST_CHECK;
+/* Whether the node has said, since it was started, that it serves. */
+bool souk_stage_node_serves(struct stage *stage);
 /* Ends the node, then the provider, in an orderly manner. SOUK_ERR_CLOSED after a message: one did not end well. */
 souk_err souk_stage_stop(struct stage *stage) SOUK_MUST_CHECK;
 /* Runs the checker on the data, which no node may use; with the acks, and the ledger when everything is settled. */

@@ -13,7 +13,18 @@
  * SOUK_DEAD at once; what an actor has sent is tried three times before its asker is told so.
  *
  * To write a kind: its table (souk/protocol.h), its state (souk/state.h), a function for each row, SOUK_ACTOR() at the
- * end of the file. A function that is missing or has other parameters is a compile error that names it. */
+ * end of the file. A function that is missing or has other parameters is a compile error that names it.
+ *
+ * For each event of its past a kind has one more, which sees nothing but the old event:
+ *
+ *     static struct stock_reserved
+ *     lift_stock_reserved_1(const struct stock_reserved_1 *old, struct souk_scratch *scratch SOUK_UNUSED)
+ *     {
+ *         return (struct stock_reserved){ .reservation = old->reservation, .units = old->units, .price = 0 };
+ *     }
+ *
+ * What it returns may borrow from `old` and from souk_lift_scratch(). Replay, snapshots' rebuilding and subscribers see
+ * only what was lifted. docs/evolution.md says how to change a kind that has data. */
 #ifndef SOUK_ACTOR_H
 #define SOUK_ACTOR_H
 
@@ -111,6 +122,8 @@ souk_key souk_key_of(const souk_turn *turn, struct souk_text id);
 souk_key souk_key_pair(const souk_turn *turn, souk_key first, souk_key second);
 /* Memory until the turn ends, for lists that a view or an event borrows. Never NULL. */
 void *souk_turn_scratch(const souk_turn *turn, size_t bytes);
+/* The same for lift functions: until the event has been applied. Never NULL. */
+void *souk_lift_scratch(struct souk_scratch *scratch, size_t bytes);
 /* Reads the record that an outcome carries; false when it carries none. Text in it is borrowed from the outcome. */
 #define souk_outcome_read(turn, outcome, record, out) \
     souk_outcome_read_((turn), (outcome), souk_layout_of_##record, 1 ? (out) : (struct record *)0)
@@ -122,7 +135,9 @@ struct souk_kind {
     size_t state_size;
     const struct souk_field *(*state)(uint32_t *count);
     const struct souk_row *const *rows; /* All rows, in the table's order, NULL at the end. */
+    uint32_t past;                      /* How many of them are events of the past. */
     const struct souk_refusal *refusals; /* Code 0 at the end. */
+    const struct souk_layout *const *records; /* NULL at the end. */
     souk_verdict (*decide)(const void *state, uint32_t tag, struct souk_reader *in, const struct souk_outcome *outcome,
                            souk_turn *turn);
     souk_verdict (*answer)(const void *state, uint32_t tag, struct souk_reader *in, const souk_turn *turn);
@@ -226,24 +241,38 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
 #define SOUK_LAYOUTS_COMMAND_(number, message, access, ...) SOUK_LAYOUTS_RECORD_(message, __VA_ARGS__)
 #define SOUK_LAYOUTS_QUERY_(number, message, view, ...) SOUK_LAYOUTS_RECORD_(message, __VA_ARGS__)
 #define SOUK_LAYOUTS_EVENT_(number, message, ...) SOUK_LAYOUTS_RECORD_(message, __VA_ARGS__)
+#define SOUK_LAYOUTS_LIFTED_(number, message, to, ...) SOUK_LAYOUTS_RECORD_(message, __VA_ARGS__)
 
 #define SOUK_ROWS_COMMAND_(number, message, access, ...)                                              \
     const struct souk_row message##_command = { SOUK_COMMAND, souk_this_kind_, number,                \
-        SOUK_ACCESS_##access, souk_layout_of_##message, NULL, #message };
+        SOUK_ACCESS_##access, souk_layout_of_##message, NULL, #message, 0, NULL };
 #define SOUK_ROWS_REPLY_(number, reply, command)                                                      \
     static const struct souk_row reply##_reply = { SOUK_REPLY, souk_this_kind_, number,               \
-        false, NULL, NULL, #reply };
+        false, NULL, NULL, #reply, 0, NULL };
 #define SOUK_ROWS_QUERY_(number, message, view, ...)                                                  \
     const struct souk_row message##_query = { SOUK_QUERY, souk_this_kind_, number,                    \
-        true, souk_layout_of_##message, souk_layout_of_##view, #message };
+        true, souk_layout_of_##message, souk_layout_of_##view, #message, 0, NULL };
 #define SOUK_ROWS_EVENT_(number, message, ...)                                                        \
     const struct souk_row message##_event = { SOUK_EVENT, souk_this_kind_, number,                    \
-        false, souk_layout_of_##message, NULL, #message };
+        false, souk_layout_of_##message, NULL, #message, 0, NULL };
+/* The higher number keeps events from being lifted in a circle. */
+#define SOUK_ROWS_LIFTED_(number, message, to, ...)                                                   \
+    _Static_assert(souk_happens_##to > number, #message ": is lifted to no event of a higher number"); \
+    static void souk_lift_##message(const void *old, void *lifted, struct souk_scratch *scratch)      \
+    {                                                                                                 \
+        const struct message *e = old;                                                                \
+        *(struct to *)lifted = lift_##message(e, scratch);                                            \
+    }                                                                                                 \
+    const struct souk_row message##_lifted = { SOUK_LIFTED, souk_this_kind_, number,                  \
+        false, souk_layout_of_##message, NULL, #message, to##_tag, souk_lift_##message };
 
+#define SOUK_ONE_MORE_(...) + 1
+#define SOUK_RECORD_ROW_(record, ...) souk_layout_of_##record,
 #define SOUK_ROW_COMMAND_(number, message, access, ...) &message##_command,
 #define SOUK_ROW_REPLY_(number, reply, command) &reply##_reply,
 #define SOUK_ROW_QUERY_(number, message, view, ...) &message##_query,
 #define SOUK_ROW_EVENT_(number, message, ...) &message##_event,
+#define SOUK_ROW_LIFTED_(number, message, to, ...) &message##_lifted,
 #define SOUK_REFUSAL_ROW_(number, name, sentence) { number, #name, sentence },
 
 #define SOUK_DECIDE_COMMAND_(number, message, access, ...)                                            \
@@ -272,16 +301,34 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
         return true;                                                                                  \
     }
 
-/* Layouts, rows and refusals; what any kind has. */
-#define SOUK_ROWS_(actor, TABLE)                                                                      \
+/* Once more, what apply functions take: a lifted event is not encoded in between. */
+#define SOUK_APPLIED_EVENT_(number, message, ...) case message##_tag: apply_##message(self, event); return true;
+#define SOUK_APPLIED_LIFTED_(number, message, to, ...)                                                \
+    case message##_tag: {                                                                             \
+        struct to lifted;                                                                             \
+        souk_lift_##message(event, &lifted, scratch);                                                 \
+        return souk_applied_(self, to##_tag, &lifted, scratch);                                       \
+    }
+#define SOUK_APPLY_LIFTED_(number, message, to, ...)                                                  \
+    case message##_tag: {                                                                             \
+        struct message body;                                                                          \
+        return souk_get_##message(in, &body) && souk_applied_(self, message##_tag, &body, in->scratch); \
+    }
+
+/* Layouts, rows, records and refusals; what any kind has. */
+#define SOUK_ROWS_(actor, TABLE, PAST)                                                                \
     enum { souk_this_kind_ = actor##_kind_number };                                                   \
-    TABLE(SOUK_LAYOUTS_RECORD_, SOUK_NOTHING_, SOUK_LAYOUTS_COMMAND_, SOUK_NOTHING_,                  \
-          SOUK_LAYOUTS_QUERY_, SOUK_LAYOUTS_EVENT_, SOUK_LAYOUT_F_, SOUK_LAYOUT_L_, SOUK_LAYOUT_O_)   \
+    SOUK_PASS_(TABLE, PAST, LAYOUTS, SOUK_LAYOUT_F_, SOUK_LAYOUT_L_, SOUK_LAYOUT_O_)                  \
     TABLE(SOUK_NOTHING_, SOUK_NOTHING_, SOUK_ROWS_COMMAND_, SOUK_ROWS_REPLY_, SOUK_ROWS_QUERY_,       \
           SOUK_ROWS_EVENT_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                              \
+    PAST(SOUK_ROWS_LIFTED_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                              \
     static const struct souk_row *const actor##_rows_[] = {                                           \
         TABLE(SOUK_NOTHING_, SOUK_NOTHING_, SOUK_ROW_COMMAND_, SOUK_ROW_REPLY_, SOUK_ROW_QUERY_,      \
-              SOUK_ROW_EVENT_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_) NULL };                   \
+              SOUK_ROW_EVENT_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                           \
+        PAST(SOUK_ROW_LIFTED_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_) NULL };                   \
+    static const struct souk_layout *const actor##_records_[] = {                                     \
+        TABLE(SOUK_RECORD_ROW_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_,           \
+              SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_) NULL };                     \
     static const struct souk_refusal actor##_refusals_[] = {                                          \
         TABLE(SOUK_NOTHING_, SOUK_REFUSAL_ROW_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_,          \
               SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_) { 0, NULL, NULL } };
@@ -299,8 +346,11 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
         }                                                                                             \
     }
 
-#define SOUK_ACTOR(actor, TABLE)                                                                      \
-    SOUK_ROWS_(actor, TABLE)                                                                          \
+/* What follows the table is the table of the kind's past. */
+#define SOUK_ACTOR(actor, TABLE, ...)                                                                 \
+    SOUK_ACTOR_(actor, TABLE, SOUK_PAST_OF_(_, ##__VA_ARGS__, SOUK_NO_PAST_))
+#define SOUK_ACTOR_(actor, TABLE, PAST)                                                               \
+    SOUK_ROWS_(actor, TABLE, PAST)                                                                    \
     SOUK_ANSWERS_(actor, TABLE)                                                                       \
     static souk_verdict actor##_decide_(const void *state, uint32_t tag,                              \
         struct souk_reader *in SOUK_UNUSED, const struct souk_outcome *outcome SOUK_UNUSED,           \
@@ -313,18 +363,30 @@ void souk_view_(const souk_turn *, const struct souk_layout *, const void *view)
         default: return SOUK_UNKNOWN;                                                                 \
         }                                                                                             \
     }                                                                                                 \
+    static SOUK_UNUSED bool souk_applied_(struct actor *self, uint32_t tag, const void *event,        \
+        struct souk_scratch *scratch SOUK_UNUSED)                                                     \
+    {                                                                                                 \
+        switch (tag) {                                                                                \
+        TABLE(SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_,              \
+              SOUK_APPLIED_EVENT_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                       \
+        PAST(SOUK_APPLIED_LIFTED_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                       \
+        default: return false;                                                                        \
+        }                                                                                             \
+    }                                                                                                 \
     static bool actor##_apply_(void *state, uint32_t tag, struct souk_reader *in)                     \
     {                                                                                                 \
         struct actor *self = state;                                                                   \
         switch (tag) {                                                                                \
         TABLE(SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_,              \
               SOUK_APPLY_EVENT_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                         \
+        PAST(SOUK_APPLY_LIFTED_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                         \
         default: return false;                                                                        \
         }                                                                                             \
     }                                                                                                 \
     static void actor##_check_(const void *state) { check_##actor(state); }                           \
     const struct souk_kind actor##_kind = {                                                           \
         #actor, actor##_kind_number, sizeof(struct actor), actor##_state_, actor##_rows_,             \
-        actor##_refusals_, actor##_decide_, actor##_answer_, actor##_apply_, actor##_check_, NULL, NULL }
+        0 PAST(SOUK_ONE_MORE_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_), actor##_refusals_,       \
+        actor##_records_, actor##_decide_, actor##_answer_, actor##_apply_, actor##_check_, NULL, NULL }
 
 #endif

@@ -137,7 +137,7 @@ struct souk_stats {
     uint64_t turns, events, refusals, malformed, messages, messages_across, asks, late;
     uint64_t batches, batch_bytes, groups, group_bytes, commits_inline, checkpoints;
     uint64_t requests, requests_refused, replies, steals, parks;
-    /* Turns that failed, restarts of volatile actors, messages that nobody took; turns that took too long. */
+    /* Turns that failed, restarts of volatile actors, messages that nobody took; how often a worker was held. */
     uint64_t faults, restarts, dead_letters, stalls;
     /* Now: the journal's last position and the last durable one, actors in memory, messages waiting, bytes. */
     uint64_t position, durable, actors, volatile_actors, mailbox_depth, memory_bytes, memory_used, backlog_bytes;

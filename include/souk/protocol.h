@@ -20,7 +20,17 @@
  * handles the outcome of an ask of that command.
  *
  * The kind's .c file lists its state, writes decide_<command>(), decide_<reply>(), answer_<query>(), apply_<event>()
- * and check_<kind>(), and ends with SOUK_ACTOR(). `scons expand=stock` prints what the macros make. */
+ * and check_<kind>(), and ends with SOUK_ACTOR(). `scons expand=stock` prints what the macros make.
+ *
+ * An event whose meaning or shape must change gets a new row; the old one, as it was, moves to a table of the past that
+ * both SOUK_PROTOCOL() and SOUK_ACTOR() take as one more argument:
+ *
+ *     #define STOCK_PAST(LIFTED, F, L, O) \
+ *       LIFTED(1, stock_reserved_1, stock_reserved, F(1, key, reservation) F(2, u32, units))
+ *
+ * It is never emitted again, and nobody applies it: lift_stock_reserved_1(), a pure function of the kind's .c file,
+ * makes a stock_reserved of it wherever the journal is read; see souk/actor.h. An event may be lifted more than once,
+ * each time to one with a higher number. */
 #ifndef SOUK_PROTOCOL_H
 #define SOUK_PROTOCOL_H
 
@@ -53,7 +63,8 @@ struct souk_layout {
     bool (*get)(struct souk_reader *in, void *message);
 };
 
-enum souk_class { SOUK_COMMAND = 1, SOUK_REPLY, SOUK_QUERY, SOUK_EVENT };
+/* SOUK_LIFTED: an event of the past, which becomes another when it is read. */
+enum souk_class { SOUK_COMMAND = 1, SOUK_REPLY, SOUK_QUERY, SOUK_EVENT, SOUK_LIFTED };
 
 /* One row of a kind's table. */
 struct souk_row {
@@ -63,6 +74,9 @@ struct souk_row {
     const struct souk_layout *layout; /* NULL for a reply. */
     const struct souk_layout *view;   /* What a query answers. */
     const char *name;
+    /* Of SOUK_LIFTED: the tag of the event that it becomes, and how. */
+    uint32_t to;
+    void (*lift)(const void *old, void *lifted, struct souk_scratch *scratch);
 };
 
 struct souk_refusal { uint32_t code; const char *name, *sentence; };
@@ -141,6 +155,10 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
 
 #define SOUK_NOTHING_(...)
 
+/* The table of the past, when there is one: SOUK_PAST_OF_(_, ##__VA_ARGS__, SOUK_NO_PAST_). */
+#define SOUK_PAST_OF_(_, PAST, ...) PAST
+#define SOUK_NO_PAST_(LIFTED, F, L, O)
+
 #define SOUK_STRUCT_(message, fields) struct message { fields };
 #define SOUK_STRUCT_RECORD_(record, ...)                                                            \
     SOUK_STRUCT_(record, __VA_ARGS__)                                                               \
@@ -149,6 +167,7 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
 #define SOUK_STRUCT_COMMAND_(number, message, access, ...) SOUK_STRUCT_(message, __VA_ARGS__)
 #define SOUK_STRUCT_QUERY_(number, message, view, ...) SOUK_STRUCT_(message, __VA_ARGS__)
 #define SOUK_STRUCT_EVENT_(number, message, ...) SOUK_STRUCT_(message, __VA_ARGS__)
+#define SOUK_STRUCT_LIFTED_(number, message, to, ...) SOUK_STRUCT_(message, __VA_ARGS__)
 
 #define SOUK_NAMES_RECORD_(record, ...) extern const struct souk_layout souk_layout_of_##record[1];
 #define SOUK_NAMES_REFUSAL_(number, name, sentence) enum { name = number };
@@ -163,25 +182,32 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
     extern const struct souk_layout souk_layout_of_##message[1];                                              \
     extern const struct souk_row message##_query;
 #define SOUK_NAMES_EVENT_(number, message, ...)                                                     \
-    enum { message##_tag = number };                                                                \
+    enum { message##_tag = number, souk_happens_##message = number };                               \
     extern const struct souk_layout souk_layout_of_##message[1];                                              \
     extern const struct souk_row message##_event;
+#define SOUK_NAMES_LIFTED_(number, message, to, ...)                                                \
+    enum { message##_tag = number, souk_happens_##message = number };                               \
+    extern const struct souk_layout souk_layout_of_##message[1];                                              \
+    extern const struct souk_row message##_lifted;
 
 #define SOUK_REQUIRED_RECORD_(record, ...) enum { record##_required = 0 __VA_ARGS__ };
 #define SOUK_REQUIRED_COMMAND_(number, message, access, ...) SOUK_REQUIRED_RECORD_(message, __VA_ARGS__)
 #define SOUK_REQUIRED_QUERY_(number, message, view, ...) SOUK_REQUIRED_RECORD_(message, __VA_ARGS__)
 #define SOUK_REQUIRED_EVENT_(number, message, ...) SOUK_REQUIRED_RECORD_(message, __VA_ARGS__)
+#define SOUK_REQUIRED_LIFTED_(number, message, to, ...) SOUK_REQUIRED_RECORD_(message, __VA_ARGS__)
 
 #define SOUK_FIELDS_RECORD_(record, ...) enum { record##_fields = 0 __VA_ARGS__ };
 #define SOUK_FIELDS_COMMAND_(number, message, access, ...) SOUK_FIELDS_RECORD_(message, __VA_ARGS__)
 #define SOUK_FIELDS_QUERY_(number, message, view, ...) SOUK_FIELDS_RECORD_(message, __VA_ARGS__)
 #define SOUK_FIELDS_EVENT_(number, message, ...) SOUK_FIELDS_RECORD_(message, __VA_ARGS__)
+#define SOUK_FIELDS_LIFTED_(number, message, to, ...) SOUK_FIELDS_RECORD_(message, __VA_ARGS__)
 
 #define SOUK_NUMBERS_RECORD_(record, ...)                                                           \
     static inline void SOUK_UNUSED souk_numbers_##record(void) { enum { souk_none_ = 0 __VA_ARGS__ }; }
 #define SOUK_NUMBERS_COMMAND_(number, message, access, ...) SOUK_NUMBERS_RECORD_(message, __VA_ARGS__)
 #define SOUK_NUMBERS_QUERY_(number, message, view, ...) SOUK_NUMBERS_RECORD_(message, __VA_ARGS__)
 #define SOUK_NUMBERS_EVENT_(number, message, ...) SOUK_NUMBERS_RECORD_(message, __VA_ARGS__)
+#define SOUK_NUMBERS_LIFTED_(number, message, to, ...) SOUK_NUMBERS_RECORD_(message, __VA_ARGS__)
 
 #define SOUK_SIZER_RECORD_(record, ...)                                                             \
     static inline SOUK_UNUSED size_t souk_size_##record(const void *v)                                          \
@@ -194,6 +220,7 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
 #define SOUK_SIZER_COMMAND_(number, message, access, ...) SOUK_SIZER_RECORD_(message, __VA_ARGS__)
 #define SOUK_SIZER_QUERY_(number, message, view, ...) SOUK_SIZER_RECORD_(message, __VA_ARGS__)
 #define SOUK_SIZER_EVENT_(number, message, ...) SOUK_SIZER_RECORD_(message, __VA_ARGS__)
+#define SOUK_SIZER_LIFTED_(number, message, to, ...) SOUK_SIZER_RECORD_(message, __VA_ARGS__)
 
 #define SOUK_PUTTER_RECORD_(record, ...)                                                            \
     static inline SOUK_UNUSED uint8_t *souk_put_##record(uint8_t *p, const void *v)                             \
@@ -206,6 +233,7 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
 #define SOUK_PUTTER_COMMAND_(number, message, access, ...) SOUK_PUTTER_RECORD_(message, __VA_ARGS__)
 #define SOUK_PUTTER_QUERY_(number, message, view, ...) SOUK_PUTTER_RECORD_(message, __VA_ARGS__)
 #define SOUK_PUTTER_EVENT_(number, message, ...) SOUK_PUTTER_RECORD_(message, __VA_ARGS__)
+#define SOUK_PUTTER_LIFTED_(number, message, to, ...) SOUK_PUTTER_RECORD_(message, __VA_ARGS__)
 
 #define SOUK_FASTER_RECORD_(record, ...)                                                            \
     static inline SOUK_UNUSED bool souk_fast_##record(const uint8_t **at, const uint8_t *end, struct record *m) \
@@ -219,6 +247,7 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
 #define SOUK_FASTER_COMMAND_(number, message, access, ...) SOUK_FASTER_RECORD_(message, __VA_ARGS__)
 #define SOUK_FASTER_QUERY_(number, message, view, ...) SOUK_FASTER_RECORD_(message, __VA_ARGS__)
 #define SOUK_FASTER_EVENT_(number, message, ...) SOUK_FASTER_RECORD_(message, __VA_ARGS__)
+#define SOUK_FASTER_LIFTED_(number, message, to, ...) SOUK_FASTER_RECORD_(message, __VA_ARGS__)
 
 #define SOUK_GETTER_RECORD_(record, ...)                                                            \
     static SOUK_UNUSED __attribute__((noinline)) bool souk_slow_##record(struct souk_reader *in, struct record *m) \
@@ -238,28 +267,31 @@ struct souk_refusal { uint32_t code; const char *name, *sentence; };
 #define SOUK_GETTER_COMMAND_(number, message, access, ...) SOUK_GETTER_RECORD_(message, __VA_ARGS__)
 #define SOUK_GETTER_QUERY_(number, message, view, ...) SOUK_GETTER_RECORD_(message, __VA_ARGS__)
 #define SOUK_GETTER_EVENT_(number, message, ...) SOUK_GETTER_RECORD_(message, __VA_ARGS__)
+#define SOUK_GETTER_LIFTED_(number, message, to, ...) SOUK_GETTER_RECORD_(message, __VA_ARGS__)
 
-/* In a kind's header, after its table. The number is on disk and on the wire; it is the kind's for ever. */
-#define SOUK_PROTOCOL(actor, number, TABLE)                                                         \
+/* One pass over a kind's table, and over its past. */
+#define SOUK_PASS_(TABLE, PAST, PASS, F, L, O)                                                      \
+    TABLE(SOUK_##PASS##_RECORD_, SOUK_NOTHING_, SOUK_##PASS##_COMMAND_, SOUK_NOTHING_,              \
+          SOUK_##PASS##_QUERY_, SOUK_##PASS##_EVENT_, F, L, O)                                      \
+    PAST(SOUK_##PASS##_LIFTED_, F, L, O)
+
+/* In a kind's header, after its table. The number is on disk and on the wire; it is the kind's for ever. What follows
+ * the table is the table of its past. */
+#define SOUK_PROTOCOL(actor, number, TABLE, ...)                                                    \
+    SOUK_PROTOCOL_(actor, number, TABLE, SOUK_PAST_OF_(_, ##__VA_ARGS__, SOUK_NO_PAST_))
+#define SOUK_PROTOCOL_(actor, number, TABLE, PAST)                                                  \
     enum { actor##_kind_number = number };                                                          \
-    TABLE(SOUK_STRUCT_RECORD_, SOUK_NOTHING_, SOUK_STRUCT_COMMAND_, SOUK_NOTHING_,                  \
-          SOUK_STRUCT_QUERY_, SOUK_STRUCT_EVENT_, SOUK_STRUCT_F_, SOUK_STRUCT_L_, SOUK_STRUCT_O_)   \
+    SOUK_PASS_(TABLE, PAST, STRUCT, SOUK_STRUCT_F_, SOUK_STRUCT_L_, SOUK_STRUCT_O_)                 \
     TABLE(SOUK_NAMES_RECORD_, SOUK_NAMES_REFUSAL_, SOUK_NAMES_COMMAND_, SOUK_NAMES_REPLY_,          \
           SOUK_NAMES_QUERY_, SOUK_NAMES_EVENT_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)        \
-    TABLE(SOUK_REQUIRED_RECORD_, SOUK_NOTHING_, SOUK_REQUIRED_COMMAND_, SOUK_NOTHING_,              \
-          SOUK_REQUIRED_QUERY_, SOUK_REQUIRED_EVENT_, SOUK_PLUS_F_, SOUK_PLUS_L_, SOUK_ZERO_O_)     \
-    TABLE(SOUK_FIELDS_RECORD_, SOUK_NOTHING_, SOUK_FIELDS_COMMAND_, SOUK_NOTHING_,                  \
-          SOUK_FIELDS_QUERY_, SOUK_FIELDS_EVENT_, SOUK_PLUS_F_, SOUK_PLUS_L_, SOUK_PLUS_F_)         \
-    TABLE(SOUK_NUMBERS_RECORD_, SOUK_NOTHING_, SOUK_NUMBERS_COMMAND_, SOUK_NOTHING_,                \
-          SOUK_NUMBERS_QUERY_, SOUK_NUMBERS_EVENT_, SOUK_ORDER_F_, SOUK_ORDER_L_, SOUK_ORDER_F_)    \
-    TABLE(SOUK_SIZER_RECORD_, SOUK_NOTHING_, SOUK_SIZER_COMMAND_, SOUK_NOTHING_,                    \
-          SOUK_SIZER_QUERY_, SOUK_SIZER_EVENT_, SOUK_SIZE_F_, SOUK_SIZE_L_, SOUK_SIZE_O_)           \
-    TABLE(SOUK_PUTTER_RECORD_, SOUK_NOTHING_, SOUK_PUTTER_COMMAND_, SOUK_NOTHING_,                  \
-          SOUK_PUTTER_QUERY_, SOUK_PUTTER_EVENT_, SOUK_PUT_F_, SOUK_PUT_L_, SOUK_PUT_O_)            \
-    TABLE(SOUK_FASTER_RECORD_, SOUK_NOTHING_, SOUK_FASTER_COMMAND_, SOUK_NOTHING_,                  \
-          SOUK_FASTER_QUERY_, SOUK_FASTER_EVENT_, SOUK_FAST_F_, SOUK_FAST_L_, SOUK_FAST_O_)         \
-    TABLE(SOUK_GETTER_RECORD_, SOUK_NOTHING_, SOUK_GETTER_COMMAND_, SOUK_NOTHING_,                  \
-          SOUK_GETTER_QUERY_, SOUK_GETTER_EVENT_, SOUK_GET_F_, SOUK_GET_L_, SOUK_GET_O_)            \
+    PAST(SOUK_NAMES_LIFTED_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                           \
+    SOUK_PASS_(TABLE, PAST, REQUIRED, SOUK_PLUS_F_, SOUK_PLUS_L_, SOUK_ZERO_O_)                     \
+    SOUK_PASS_(TABLE, PAST, FIELDS, SOUK_PLUS_F_, SOUK_PLUS_L_, SOUK_PLUS_F_)                       \
+    SOUK_PASS_(TABLE, PAST, NUMBERS, SOUK_ORDER_F_, SOUK_ORDER_L_, SOUK_ORDER_F_)                   \
+    SOUK_PASS_(TABLE, PAST, SIZER, SOUK_SIZE_F_, SOUK_SIZE_L_, SOUK_SIZE_O_)                        \
+    SOUK_PASS_(TABLE, PAST, PUTTER, SOUK_PUT_F_, SOUK_PUT_L_, SOUK_PUT_O_)                          \
+    SOUK_PASS_(TABLE, PAST, FASTER, SOUK_FAST_F_, SOUK_FAST_L_, SOUK_FAST_O_)                       \
+    SOUK_PASS_(TABLE, PAST, GETTER, SOUK_GET_F_, SOUK_GET_L_, SOUK_GET_O_)                          \
     extern const struct souk_kind actor##_kind
 
 #endif

@@ -72,4 +72,8 @@ struct souk_vault *souk_sim_vault(souk_sim *sim);
 const struct souk_secret *souk_sim_secret(const souk_sim *sim);
 struct souk_memory_store *souk_sim_store(souk_sim *sim);
 
+/* ---- The author's testkit: one actor alone, random commands, flows under faults. ---- */
+
+#include <souk/testkit.h>
+
 #endif

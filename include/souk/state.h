@@ -8,10 +8,12 @@
  *
  * and becomes a struct with members of these names. A new actor's state is all zeros. Text is copied into the arena by
  * souk_set_text(). A list grows at its end. A map finds a record by a key and iterates in the order of insertion. The
- * records in lists and maps must be flat: no text, bytes or lists inside. Pointers into a container are good until it
- * is next changed. Only apply functions change a state; the containers' changing calls take the state for its arena.
+ * records in lists and maps must be flat: no text, bytes or lists inside; they may grow by optional fields. Pointers
+ * into a container are good until it is next changed. Only apply functions change a state; the containers' changing
+ * calls take the state for its arena.
  *
- * A snapshot is written from this table, so the numbers are on disk: add at the end, never renumber. */
+ * A snapshot is written from this table, so the numbers are on disk: add at the end, never renumber, never take away. A
+ * field that a snapshot lacks, because it is older, is zero; names are free. */
 #ifndef SOUK_STATE_H
 #define SOUK_STATE_H
 

@@ -194,7 +194,7 @@ souk_ask_among_with_(souk_turn *turn, uint32_t number, souk_ref to, const struct
 
 /* At the end of the kind's .c file; what follows the table are members of struct souk_volatile. */
 #define SOUK_VOLATILE(actor, TABLE, ...)                                                              \
-    SOUK_ROWS_(actor, TABLE)                                                                          \
+    SOUK_ROWS_(actor, TABLE, SOUK_NO_PAST_)                                                           \
     SOUK_ANSWERS_(actor, TABLE)                                                                       \
     TABLE(SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_,                  \
           SOUK_NO_EVENTS_, SOUK_NOTHING_, SOUK_NOTHING_, SOUK_NOTHING_)                               \
@@ -211,7 +211,8 @@ souk_ask_among_with_(souk_turn *turn, uint32_t number, souk_ref to, const struct
     }                                                                                                 \
     static const struct souk_volatile actor##_policy_ = { __VA_ARGS__ };                              \
     const struct souk_kind actor##_kind = {                                                           \
-        #actor, actor##_kind_number, sizeof(struct actor), actor##_state_, actor##_rows_,             \
-        actor##_refusals_, NULL, actor##_answer_, NULL, NULL, actor##_handle_, &actor##_policy_ }
+        #actor, actor##_kind_number, sizeof(struct actor), actor##_state_, actor##_rows_, 0,          \
+        actor##_refusals_, actor##_records_, NULL, actor##_answer_, NULL, NULL, actor##_handle_,      \
+        &actor##_policy_ }
 
 #endif

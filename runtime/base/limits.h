@@ -16,8 +16,9 @@ enum {
     /* Between the workers and the disk. */
     SOUK_RING = 4096,             /* Batches that are not yet durable: with so many no worker begins another slice. */
     SOUK_GROUP_BYTES = 4 << 20,   /* A group commit takes no further batch after so much. */
-    SOUK_CHUNK_BYTES = 1 << 20,   /* The same for one put of a checkpoint, */
-    SOUK_CHUNK_ENTRIES = 4096,    /* and how many snapshots it has at most. */
+    SOUK_CHUNK_BYTES = 256 << 10, /* The same for one put of a checkpoint: a commit waits for it on the disk. */
+    SOUK_CHUNK_ENTRIES = 1024,    /* And how many snapshots it has at most. */
+    SOUK_CUT_ACTORS = 256,        /* So many actors are cut between two slices. */
     SOUK_UNWRITTEN_MAX = 32 << 20, /* With so much cut and not yet written, no shard is cut for a checkpoint. */
     /* How much is done at a time. */
     SOUK_SLICE_TURNS = 512,       /* A slice takes nothing new after so many turns ... */

@@ -286,6 +286,7 @@ souk_state_get(const struct souk_kind *kind, struct souk_reader *in, void *state
     struct souk_arena *arena = *(struct souk_arena **)state;
     uint32_t count, there = get_count(in);
     const struct souk_field *fields = kind->state(&count);
+    if (there > count) in->bad = true;
     for (const struct souk_field *f = fields; f < fields + count && there && !in->bad; f++, there--) {
         void *at = (char *)state + f->offset;
         if (f->shape == SOUK_LIST) {
@@ -302,7 +303,6 @@ souk_state_get(const struct souk_kind *kind, struct souk_reader *in, void *state
             value_get(f, in, arena, at);
         }
     }
-    for (; there && !in->bad; there--) souk_skip_(in);
     return !in->bad;
 }
 
@@ -338,7 +338,7 @@ souk_state_check(const struct souk_kind *kind)
     for (const struct souk_field *f = fields; f < fields + count; f++) {
         if (f->type != SOUK_REC) continue;
         for (const struct souk_field *inner = f->record->fields(); inner->name; inner++)
-            if (inner->shape != SOUK_ONE || inner->type == SOUK_STR || inner->type == SOUK_BIN ||
+            if (inner->shape == SOUK_LIST || inner->type == SOUK_STR || inner->type == SOUK_BIN ||
                 inner->type == SOUK_REC)
                 souk_panic(kind->name, (int)inner->type, "a record in a state is not flat: its text would dangle");
     }

@@ -17,7 +17,8 @@ void souk_state_check(const struct souk_kind *kind);
 /* The size of a state as msgpack, and the state itself into exactly that many bytes; returns their end. */
 size_t souk_state_size(const struct souk_kind *kind, const void *state);
 uint8_t *souk_state_put(const struct souk_kind *kind, uint8_t *at, const void *state);
-/* Fills a zeroed state. Fields that the snapshot lacks stay zero; those it has beyond the layout are skipped. */
+/* Fills a zeroed state. Fields that the snapshot lacks stay zero. False when it is damaged, or has more fields than the
+ * layout: a newer kind wrote it, and to skip them would be to lose them. */
 bool souk_state_get(const struct souk_kind *kind, struct souk_reader *in, void *state);
 
 #endif

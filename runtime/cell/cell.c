@@ -180,6 +180,20 @@ souk_snapshot_peek(struct souk_bytes snapshot, struct souk_snapshot_head *head)
 }
 
 bool
+souk_snapshot_newer(const struct souk_kind *kind, struct souk_bytes snapshot)
+{
+    const uint8_t *at = snapshot.at;
+    if (snapshot.length && *at > SNAPSHOT_VERSION) return true;
+    if (snapshot.length < SNAPSHOT_HEAD || *at != SNAPSHOT_VERSION) return false;
+    uint64_t asks = souk_load_be32_(at + 14);
+    if (asks * SNAPSHOT_ASK > snapshot.length - SNAPSHOT_HEAD) return false;
+    struct souk_reader in = { .at = at + SNAPSHOT_HEAD + asks * SNAPSHOT_ASK, .end = at + snapshot.length };
+    uint32_t known, there = souk_get_array_(&in);
+    (void)kind->state(&known);
+    return !in.bad && there > known;
+}
+
+bool
 souk_snapshot_read(struct souk_cell *cell, struct souk_bytes snapshot, souk_heap *heap)
 {
     const uint8_t *at = snapshot.at;
@@ -195,7 +209,9 @@ souk_snapshot_read(struct souk_cell *cell, struct souk_bytes snapshot, souk_heap
         souk_cell_ask_add(cell, heap, ask);
     }
     struct souk_reader in = { .at = p, .end = at + snapshot.length };
-    return souk_state_get(cell->kind, &in, cell->state) && in.at == in.end;
+    if (souk_state_get(cell->kind, &in, cell->state) && in.at == in.end) return true;
+    souk_state_clear(cell->kind, cell->state);
+    return false;
 }
 
 bool

@@ -90,10 +90,13 @@ void souk_snapshot_write(const struct souk_cell *cell, uint8_t *snapshot, size_t
 /* What can be told without decoding the state. */
 struct souk_snapshot_head { uint64_t position; bool has_asks; };
 bool souk_snapshot_peek(struct souk_bytes snapshot, struct souk_snapshot_head *head);
+/* Whether a newer program wrote it: in a later format, or with more fields than the kind's state has. */
+bool souk_snapshot_newer(const struct souk_kind *kind, struct souk_bytes snapshot);
 /* Replaces the state of a live cell by that of a snapshot, and nothing else. False when it is damaged, or not of the
  * cell's own position. */
 bool souk_snapshot_restore(struct souk_cell *cell, struct souk_bytes snapshot);
-/* Fills a new cell. False when it is damaged. */
+/* Fills a new cell. False when it is damaged, or its state cannot be read by the kind: then the cell has what the
+ * snapshot says but for the state, which is cleared. */
 bool souk_snapshot_read(struct souk_cell *cell, struct souk_bytes snapshot, souk_heap *heap);
 
 #endif

@@ -5,6 +5,7 @@
  * busy; one for the keeper, which reads and writes snapshots; one for the reader of topics; one for the watchdog, which
  * looks at turns. A worker that finds nothing more to do commits its own batches, so that a single request at rest
  * costs no wake; one that is busy leaves that to the journal thread. */
+#include "node/terms.h"
 #include "store/data.h"
 #include "store/memory.h"
 #include "work/partition.h"
@@ -21,6 +22,7 @@ enum {
     KEEPER_PAUSE_NS = 2000000, /* After each put of a checkpoint. */
     STEADY_MS = 10000,         /* Who dies in a turn before has died soon after the start. */
     KEEPER_LOOK_NS = 1000000,  /* While it waits for workers or the journal. */
+    BEHIND_LOOK_NS = 1000000,  /* While workers wait for the disk. */
     STALL_MS = 1000,
     STALL_LOOKS = 4,           /* The watchdog looks so often in the time after which a turn is a stalled one. */
 };
@@ -97,8 +99,10 @@ park(struct worker_thread *t)
     uint64_t idle = souk_worker_idle_ns(w), now = now_ns(t->node);
     uint64_t to_tick = w->tick_ns > now ? w->tick_ns - now : 0;
     if (idle > to_tick) idle = to_tick;
+    bool behind = souk_partition_behind(p); /* It may run nothing, whatever waits, and nobody calls when it may. */
+    if (behind && idle > BEHIND_LOOK_NS) idle = BEHIND_LOOK_NS;
     atomic_store(&w->parked, true);
-    bool work = !souk_mailbox_empty(&w->inbox) || souk_ready_count(w->ready) ||
+    bool work = !souk_mailbox_empty(&w->inbox) || (souk_ready_count(w->ready) && !behind) ||
                 (w->exits.head && w->exits.head->dep <= atomic_load(&p->durable)) ||
                 atomic_load(&w->checkpoint_seen) != atomic_load(&p->checkpoint.epoch);
     souk_loop_poll(w->loop, work ? 0 : idle);
@@ -116,12 +120,15 @@ serve(struct worker_thread *t)
     while (!atomic_load_explicit(&t->node->stop, memory_order_relaxed)) {
         bool waits = souk_commit_wanted(p); /* Since before this round. */
         bool did = souk_worker_step(w);
+        souk_tally_up(w, SOUK_N_ROUNDS, 1);
         if (souk_memory_wants(p->memory)) souk_bed_call(&p->keeper_bed);
         tick(t);
-        if (souk_loop_poll(w->loop, 0) || did) {
-            /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. What was made in
-             * this round waits for the next: if that finds nothing to do, it is committed here. */
-            if (waits && souk_commit_wanted(p)) souk_bed_call(&p->journal_bed);
+        bool more = souk_loop_poll(w->loop, 0) > 0;
+        if (more || did) {
+            /* Busy: the journal's thread syncs meanwhile. The call costs nothing while it is awake. What a lone request
+             * has made in this round waits for the next: if that finds nothing to do, it is committed here. */
+            bool lone = !waits && !more && w->requests_count <= 1;
+            if (!lone && souk_commit_wanted(p)) souk_bed_call(&p->journal_bed);
             looks = 0;
             continue;
         }
@@ -247,6 +254,20 @@ default_workers(void)
     return cores > 1 && cores <= 4 ? cores - 1 : cores; /* On small machines the journal and the clients need one. */
 }
 
+/* What the data was written under is looked at before anything in the directory is touched; and again under the lock,
+ * for whoever had it until then may have been a newer program. */
+static souk_err
+open_data(struct souk_node *node, const struct souk_world *world, const struct souk_options *o, char *why,
+          size_t why_size)
+{
+    souk_err err = souk_terms_check(o->directory, o->kinds, why, why_size);
+    if (!err) err = souk_data_open(&node->data, world, o->directory, true, why, why_size);
+    if (err) return err;
+    err = souk_terms_check(o->directory, o->kinds, why, why_size);
+    if (err) souk_data_close(&node->data);
+    return err;
+}
+
 /* Without a directory there is nothing to keep, so no event-sourced actor can be hosted. */
 static souk_err
 open_memory(struct souk_node *node, const struct souk_world *world, const struct souk_options *o, char *why,
@@ -295,8 +316,7 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
     if (!node) return SOUK_ERR_MEMORY;
     if (why && why_size) *why = 0;
     const struct souk_world *world = souk_world_os();
-    souk_err err = o->directory ? souk_data_open(&node->data, world, o->directory, true, why, why_size)
-                                : open_memory(node, world, o, why, why_size);
+    souk_err err = o->directory ? open_data(node, world, o, why, why_size) : open_memory(node, world, o, why, why_size);
     if (err) {
         if (node->store) souk_memory_store_close(&node->store);
         free(node);
@@ -312,7 +332,8 @@ souk_node_open(struct souk_node **out, const struct souk_options *o, char *why, 
     };
     err = souk_partition_open(&node->partition, &options, why, why_size);
     if (!err) {
-        err = souk_partition_settle(node->partition);
+        if (o->directory) err = souk_terms_keep(o->directory, o->kinds, why, why_size);
+        if (!err) err = souk_partition_settle(node->partition);
         if (err) souk_partition_close(&node->partition);
     }
     if (err) {
@@ -485,7 +506,7 @@ souk_node_stats(const struct souk_node *node, struct souk_stats *out)
         .memory_bytes = souk_memory_bytes(p->memory), .memory_used = souk_memory_used(p->memory),
         .backlog_bytes = atomic_load(&p->backlog_bytes),
         .volatile_actors = lives, .faults = faults, .restarts = restarts, .dead_letters = letters,
-        .stalls = atomic_load(&p->watchdog.count),
+        .stalls = atomic_load(&p->watchdog.count) + atomic_load(&p->watchdog.held_count),
     };
 }
 

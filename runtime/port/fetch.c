@@ -133,7 +133,7 @@ static void
 sock_free(struct sock *sock)
 {
     souk_fetch *fetch = sock->fetch;
-    souk_loop_remove(fetch->loop, &sock->watch);
+    souk_loop_forget(fetch->loop, &sock->watch); /* curl closes what never connected before it tells us. */
     if (sock->previous != NULL)
         sock->previous->next = sock->next;
     else
@@ -156,9 +156,9 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock_arg)
     }
     unsigned interest = (what & CURL_POLL_IN ? SOUK_READABLE : 0u) | (what & CURL_POLL_OUT ? SOUK_WRITABLE : 0u);
     if (sock != NULL) {
+        souk_loop_forget(fetch->loop, &sock->watch); /* It may be a new socket under the old one's number. */
         sock->watch.interest = interest;
-        souk_loop_change(fetch->loop, &sock->watch);
-        return 0;
+        return souk_loop_add(fetch->loop, &sock->watch) == SOUK_OK ? 0 : -1;
     }
     sock = calloc(1, sizeof *sock);
     if (sock == NULL)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store/file.c -- see file.h. Called by data.c, tail.c and leveldb.c.
+/* store/file.c -- see file.h. Called by data.c, tail.c and leveldb.c, and by node/terms.c.
  *
  * Invariant: a file that souk_file_replace() made is whole, whenever the process or the machine stopped. */
 #define _GNU_SOURCE
@@ -56,19 +56,28 @@ souk_file_sync_directory(const char *directory)
     return err;
 }
 
+souk_err
+souk_file_write(int fd, const void *at, size_t length)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t n = pwrite(fd, (const uint8_t *)at + done, length - done, (off_t)done);
+        if (n < 0 && errno != EINTR)
+            return souk_file_err(errno);
+        if (n == 0)
+            return SOUK_ERR_IO; /* Or it would go on for ever. */
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return SOUK_OK;
+}
+
 static souk_err
 write_whole(const char *path, const void *at, size_t length)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return souk_file_err(errno);
-    ssize_t n = write(fd, at, length);
-    souk_err err = SOUK_OK;
-    if (n < 0)
-        err = souk_file_err(errno);
-    else if ((size_t)n != length)
-        err = SOUK_ERR_FULL; /* These files are far below a page: only a full disk cuts such a write. */
-    else if (fsync(fd) != 0)
+    souk_err err = souk_file_write(fd, at, length);
+    if (err == SOUK_OK && fsync(fd) != 0)
         err = souk_file_err(errno);
     if (close(fd) != 0 && err == SOUK_OK)
         err = souk_file_err(errno);

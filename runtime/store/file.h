@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store/file.h -- small files that must be whole or absent, and sentences on what went wrong. For store/ alone. */
+/* store/file.h -- small files that must be whole or absent, and sentences on what went wrong. For store/ and
+ * node/terms.c. */
 #ifndef SOUK_STORE_FILE_H
 #define SOUK_STORE_FILE_H
 
@@ -16,6 +17,9 @@ souk_err souk_file_sync_directory(const char *directory) SOUK_MUST_CHECK;
 /* Makes a file of mode 0600 that holds exactly those bytes, durably and in one step: it is the old one or the new one.
  * Uses the name with ".new" added. SOUK_ERR_FULL; SOUK_ERR_IO. */
 souk_err souk_file_replace(const char *directory, const char *name, const void *at, size_t length) SOUK_MUST_CHECK;
+/* Writes all bytes to the beginning of an open file, however few of them a call takes, and whatever interrupts it.
+ * SOUK_ERR_FULL; SOUK_ERR_IO. */
+souk_err souk_file_write(int fd, const void *at, size_t length) SOUK_MUST_CHECK;
 /* Reads a file of at most `room` bytes from its beginning. SOUK_ERR_TOO_LARGE; SOUK_ERR_MISSING; SOUK_ERR_IO. */
 souk_err souk_file_read(const char *path, void *out, size_t room, size_t *length) SOUK_MUST_CHECK;
 /* A checksum for small files: finds damage, not forgery. */

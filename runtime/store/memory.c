@@ -468,6 +468,25 @@ vault_each(souk_vault *face, struct souk_bytes prefix,
     return SOUK_OK;
 }
 
+static souk_err
+vault_last(souk_vault *face, struct souk_bytes prefix, void *name, size_t room, size_t *length)
+{
+    const struct shelf *shelf = &((struct memory_vault *)face)->store->seen;
+    uint8_t beyond[VAULT_NAME_MAX];
+    souk_assert(prefix.length > 0 && prefix.length <= sizeof beyond);
+    memcpy(beyond, prefix.at, prefix.length);
+    souk_assert(beyond[prefix.length - 1]++ < UINT8_MAX); /* Prefixes are letters. */
+    size_t i = shelf_find(shelf, (struct souk_bytes){ beyond, prefix.length });
+    const struct entry *entry = i > 0 ? &shelf->at[i - 1] : NULL;
+    if (entry == NULL || entry->name_length < prefix.length || memcmp(entry->name, prefix.at, prefix.length) != 0)
+        return SOUK_ERR_MISSING;
+    *length = entry->name_length;
+    if (*length > room)
+        return SOUK_ERR_TOO_LARGE;
+    memcpy(name, entry->name, *length);
+    return SOUK_OK;
+}
+
 static void
 vault_close(souk_vault **face_p)
 {
@@ -480,7 +499,8 @@ vault_close(souk_vault **face_p)
 }
 
 static const struct souk_vault_ops vault_ops = {
-    .put = vault_put, .get = vault_get, .each = vault_each, .close = vault_close,
+    .put = vault_put, .get = vault_get, .each = vault_each, .last = vault_last,
+    .close = vault_close,
 };
 
 /* ---- the store ---- */

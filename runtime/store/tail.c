@@ -54,11 +54,5 @@ souk_tail_write(int fd, const struct souk_tail *tail)
 {
     uint8_t bytes[TAIL_BYTES];
     tail_encode(bytes, tail);
-    ssize_t n;
-    do
-        n = pwrite(fd, bytes, sizeof bytes, 0);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return souk_file_err(errno);
-    return n == (ssize_t)sizeof bytes ? SOUK_OK : SOUK_ERR_IO;
+    return souk_file_write(fd, bytes, sizeof bytes);
 }

@@ -20,6 +20,9 @@ struct souk_vault_ops {
     /* Calls entry() for each name that begins with `prefix`, in order; as journal read() does. */
     souk_err (*each)(souk_vault *vault, struct souk_bytes prefix,
                      souk_err (*entry)(void *arg, struct souk_bytes name, struct souk_bytes value), void *arg);
+    /* The last name that begins with `prefix`, of which `room` bytes are enough, and its length. SOUK_ERR_MISSING: there is
+     * none; SOUK_ERR_TOO_LARGE; SOUK_ERR_CORRUPT; SOUK_ERR_IO. */
+    souk_err (*last)(souk_vault *vault, struct souk_bytes prefix, void *name, size_t room, size_t *length);
     void (*close)(souk_vault **vault_p);
 };
 

@@ -68,6 +68,15 @@ souk_head_name(uint8_t name[SOUK_HEAD_NAME], uint64_t number)
     *souk_store_be64_(name + 1, number) = 'x';
 }
 
+bool
+souk_head_parse_name(struct souk_bytes name, uint64_t *number)
+{
+    const uint8_t *at = name.at;
+    if (name.length != SOUK_HEAD_NAME || at[0] != 'c' || at[9] != 'x') return false;
+    *number = souk_load_be64_(at + 1);
+    return true;
+}
+
 uint8_t *
 souk_head_put(uint8_t *p, const struct souk_head *head)
 {

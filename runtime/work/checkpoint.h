@@ -3,15 +3,15 @@
  * same for whoever writes another reader.
  *
  *     c NUMBER s KIND KEY   a snapshot: see cell/cell.h
- *     c NUMBER x            the head of a put: who was snapshotted in it, and where the journal ended then
+ *     c NUMBER x            the head of a put, its last name: who was snapshotted in it, and where the journal ended
+ *                           then. Each head names the one before
  *     c NUMBER t SHARD      a table: what was outstanding in a shard, as a batch of OUTSTANDING steps; its put's number
- *     h                     the number of the last head; each head says the one before it
  *     m                     the marker: written last, it makes the checkpoint the one that counts
  *
- * Numbers are one ascending sequence, and what must be found without one comes after them: so each put lies behind all
- * before it. (One fixed name in front of them, or a sequence of its own for heads, and LevelDB would find each new
- * table of its to overlap with all older ones, and write them anew: seven bytes for each byte that was put.) For the
- * same reason a snapshot that has been replaced is deleted only if it is young; else it stays.
+ * Numbers are one ascending sequence, so each put lies behind all before it. (With a sequence of their own for heads, or
+ * one fixed name in each put, LevelDB found each new table to overlap with all older ones, and wrote them anew.) For the
+ * same reason snapshots that have been replaced are deleted together, with the marker, and only those that are young;
+ * others stay.
  *
  * A start reads the heads and the tables, not the snapshots: those wait until their actors are spoken to. */
 #ifndef SOUK_WORK_CHECKPOINT_H
@@ -56,8 +56,9 @@ struct souk_head {
 enum { SOUK_ROW_BYTES = 8 + 8 + 4 + 16 + 1, SOUK_HEAD_BYTES = 1 + 3 * 8 + 16 + 4, SOUK_HEAD_NAME = 10,
        SOUK_TABLE_NAME = 12 };
 
-/* The name under which the vault has a head. */
+/* The name under which the vault has a head. The other is false when it is none. */
 void souk_head_name(uint8_t name[SOUK_HEAD_NAME], uint64_t number);
+bool souk_head_parse_name(struct souk_bytes name, uint64_t *number) SOUK_MUST_CHECK;
 /* Writes a head, all but its tables and rows; then the shard of each table, then each row. They return where the next
  * goes. */
 uint8_t *souk_head_put(uint8_t *at, const struct souk_head *head);

@@ -30,6 +30,13 @@ souk_group_open(struct souk_bytes group, uint32_t *count, struct souk_link *prev
     return true;
 }
 
+bool
+souk_group_newer(struct souk_bytes group)
+{
+    const uint8_t *at = group.at;
+    return group.length >= 4 && !memcmp(at, "SKG", 3) && at[3] > '1' && at[3] <= '9';
+}
+
 static bool
 filled(struct souk_partition *p, uint64_t position)
 {

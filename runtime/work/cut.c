@@ -127,25 +127,35 @@ lower(_Atomic uint64_t *low, uint64_t position)
     while (position < seen && !atomic_compare_exchange_weak(low, &seen, position)) {}
 }
 
-static void
+/* Some of those that are still to be cut. True when none is left. */
+static bool
 cut_actors(struct souk_worker *w, struct souk_shard *shard, uint32_t epoch)
 {
-    for (struct souk_cell *cell = shard->noted, *next; cell; cell = next) {
-        next = cell->noted_next;
+    for (unsigned n = 0; shard->uncut && n < SOUK_CUT_ACTORS; n++) {
+        struct souk_cell *cell = shard->uncut;
+        souk_shard_pass_over(cell);
         if (cell->broken) lower(&w->partition->checkpoint.low, cell->snapshot + 1); /* What it could not take. */
         else if (cell->dirty && !cell->loading) cut_actor(w, shard, cell, epoch);
-        if (!cell->broken && !cell->dirty && !cell->waiting.head) souk_shard_pass_over(cell);
+        if (cell->broken || cell->dirty || cell->waiting.head) souk_shard_note(shard, cell);
     }
+    return !shard->uncut;
 }
 
+/* The table first, then the actors in pieces: one that changes in between has a later position in its snapshot. */
 static void
 cut(struct souk_worker *w, struct souk_shard *shard, uint32_t epoch)
 {
     if (shard->rebuilding) return; /* Later: a state that a failed turn has spoilt is no snapshot. */
-    if (!souk_slice_drain(w, shard)) return; /* A push is half done and may hide something: later. */
+    if (shard->tabled != epoch) {
+        if (!souk_slice_drain(w, shard)) return; /* A push is half done and may hide something: later. */
+        cut_table(w, shard);
+        shard->tabled = epoch;
+        shard->uncut = shard->noted;
+        if (shard->uncut) shard->uncut->noted_link = &shard->uncut;
+        shard->noted = NULL;
+    }
+    if (!cut_actors(w, shard, epoch)) return;
     atomic_store_explicit(&shard->cut, epoch, memory_order_relaxed);
-    cut_table(w, shard);
-    cut_actors(w, shard, epoch);
     if (atomic_fetch_sub(&w->partition->checkpoint.left, 1) == 1) souk_bed_call(&w->partition->keeper_bed);
 }
 

@@ -52,6 +52,9 @@ void souk_fault_quarantine(const struct souk_identity *actor, const struct souk_
 
 /* The state of the actor as it was at wanted->dep, as an answer for its shard. The keeper's thread. */
 struct souk_message *souk_rebuild(struct souk_partition *partition, const struct souk_message *wanted);
+/* The same at once, for an actor that its snapshot's state could not be read into: souk_snapshot_read() has told it the
+ * rest. `name` is the snapshot's number. Sets it apart if that fails, too. While recovery reads. */
+void souk_rebuild_now(struct souk_partition *partition, struct souk_cell *cell, uint64_t name);
 /* Who keeps the dead letters. */
 souk_ref souk_dead_letters(const struct souk_secret *secret);
 

@@ -10,7 +10,7 @@
  *      keeper, with the actor's position; and a table of what was sent up to P and is outstanding in the shard:
  *      messages, wakes, port calls. So snapshots and tables hold at least all that happened up to P.
  *   4. A snapshot is written only once its position is durable, and a table once all is that the shard had seen, since
- *      what was consumed is not in it. In puts of about 1 MiB, each synced, each with a head that lists them.
+ *      what was consumed is not in it. In puts of about 256 KiB, each synced, each with a head that lists them.
  *   5. When all are written the marker follows: P, its link, how many snapshots and tables there are, and a sum.
  * Recovery takes what the tables of that checkpoint say, and reads the journal from P on: an actor ignores events up to
  * the position of its own snapshot. A crash between puts leaves newer snapshots beside an old marker: harmless, since
@@ -72,6 +72,7 @@ load(struct souk_partition *p, const struct souk_message *wanted)
     souk_snapshot_name(name, wanted->due_ms, wanted->to.kind, wanted->to.key);
     souk_err err = p->vault->ops->get(p->vault, (struct souk_bytes){ name, sizeof name }, &value, &length);
     souk_assert(err != SOUK_ERR_MEMORY && "out of memory"); /* Not the actor's fault: it shall not be set apart. */
+    if (err == SOUK_ERR_IO) souk_partition_fail(p, err); /* Nor the disk's: the next start may well read it. */
     struct souk_message *m = souk_message_new(p->keeper_heap, SOUK_LOADED, length);
     m->to = wanted->to;
     m->ending = err ? SOUK_DEAD : SOUK_DONE;
@@ -93,9 +94,9 @@ souk_partition_fail(struct souk_partition *p, souk_err err)
 
 /* One put of a checkpoint, being put together. */
 struct put {
-    struct souk_vault_entry entries[2 * SOUK_CHUNK_ENTRIES + 2]; /* Each snapshot may take an older one's place. */
-    uint8_t names[2 * SOUK_CHUNK_ENTRIES + 2][SOUK_SNAPSHOT_NAME];
-    uint8_t head[SOUK_HEAD_BYTES + SOUK_SHARDS * 2 + SOUK_CHUNK_ENTRIES * SOUK_ROW_BYTES], last[8];
+    struct souk_vault_entry entries[SOUK_CHUNK_ENTRIES + 1];
+    uint8_t names[SOUK_CHUNK_ENTRIES + 1][SOUK_SNAPSHOT_NAME];
+    uint8_t head[SOUK_HEAD_BYTES + SOUK_SHARDS * 2 + SOUK_CHUNK_ENTRIES * SOUK_ROW_BYTES];
     size_t count, bytes;
     uint64_t number;
     struct souk_fifo snapshots, tables;
@@ -134,6 +135,19 @@ add_table(struct souk_partition *p, struct put *put, uint8_t *at, const struct s
     return souk_head_put_table(at, m->tag);
 }
 
+static void
+note_replaced(struct souk_partition *p, struct souk_replaced replaced)
+{
+    struct souk_checkpoint *c = &p->checkpoint;
+    if (c->replaced_count == c->replaced_room) {
+        uint32_t room = c->replaced_room ? 2 * c->replaced_room : 256;
+        c->replaced = souk_heap_grow(p->keeper_heap, c->replaced, c->replaced_room * sizeof *c->replaced,
+                                     room * sizeof *c->replaced);
+        c->replaced_room = room;
+    }
+    c->replaced[c->replaced_count++] = replaced;
+}
+
 static uint8_t *
 add_snapshot(struct souk_partition *p, struct put *put, uint8_t *at, const struct souk_message *m)
 {
@@ -141,9 +155,7 @@ add_snapshot(struct souk_partition *p, struct put *put, uint8_t *at, const struc
     struct souk_index_row row = { m->due_ms, m->dep, m->to, m->ending };
     souk_snapshot_name(add_entry(put, SOUK_SNAPSHOT_NAME, (struct souk_bytes){ m->body, m->length }), m->due_ms,
                        m->to.kind, m->to.key);
-    if (m->time_ms > c->young[0])
-        souk_snapshot_name(add_entry(put, SOUK_SNAPSHOT_NAME, (struct souk_bytes){ NULL, 0 }), m->time_ms, m->to.kind,
-                           m->to.key);
+    if (m->time_ms > c->young[0]) note_replaced(p, (struct souk_replaced){ m->time_ms, m->to });
     c->rows++;
     c->sum += souk_index_sum(&row);
     return souk_head_put_row(at, &row);
@@ -163,8 +175,6 @@ add_head(struct souk_partition *p, struct put *put)
     for (const struct souk_message *m = put->snapshots.head; m; m = m->next) at = add_snapshot(p, put, at, m);
     souk_head_name(add_entry(put, SOUK_HEAD_NAME, (struct souk_bytes){ put->head, (size_t)(at - put->head) }),
                    put->number);
-    souk_store_be64_(put->last, put->number);
-    *add_entry(put, 1, (struct souk_bytes){ put->last, sizeof put->last }) = 'h';
     c->head = put->number;
 }
 
@@ -205,6 +215,34 @@ souk_keeper_note_table(struct souk_partition *p, struct souk_table_place place)
     c->tables[c->tables_count++] = place;
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+    const struct souk_replaced *x = a, *y = b;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* Deletes the snapshots that this checkpoint has replaced: at its end and in their order, so that LevelDB finds few of
+ * its tables touched. One that is left by a crash does no harm: the actor has a later one. */
+static souk_err
+drop_replaced(struct souk_partition *p, struct put *put)
+{
+    struct souk_checkpoint *c = &p->checkpoint;
+    souk_err err = SOUK_OK;
+    if (c->replaced_count) qsort(c->replaced, c->replaced_count, sizeof *c->replaced, by_number);
+    for (uint32_t i = 0; i < c->replaced_count && !err;) {
+        for (put->count = 0; put->count < SOUK_CHUNK_ENTRIES && i < c->replaced_count; i++) {
+            const struct souk_replaced *r = &c->replaced[i];
+            souk_snapshot_name(add_entry(put, SOUK_SNAPSHOT_NAME, (struct souk_bytes){ NULL, 0 }), r->number,
+                               r->actor.kind, r->actor.key);
+        }
+        err = p->vault->ops->put(p->vault, put->entries, put->count);
+    }
+    c->replaced_count = 0;
+    put->count = 0;
+    return err;
+}
+
 /* Deletes the tables of other checkpoints, as many as go into one put. How many this one has. */
 static uint32_t
 drop_tables(struct souk_checkpoint *c, struct put *put)
@@ -230,12 +268,13 @@ write_marker(struct souk_partition *p)
     struct put *put = souk_heap_zalloc(p->keeper_heap, sizeof *put);
     uint64_t low = atomic_load(&c->low), position = atomic_load(&c->position);
     uint8_t marker[SOUK_MARKER_BYTES];
+    souk_err err = drop_replaced(p, put);
     uint32_t tables = drop_tables(c, put);
     souk_marker_write(marker, &(struct souk_marker){
         .number = c->number, .position = position, .low = low < position ? low : position, .link = c->link,
         .head = c->head, .rows = c->rows, .sum = c->sum, .tables = tables });
     *add_entry(put, 1, (struct souk_bytes){ marker, sizeof marker }) = 'm';
-    souk_err err = p->vault->ops->put(p->vault, put->entries, put->count);
+    if (!err) err = p->vault->ops->put(p->vault, put->entries, put->count);
     souk_heap_free(p->keeper_heap, put, sizeof *put);
     if (err) {
         souk_partition_fail(p, err);

@@ -65,12 +65,14 @@ struct souk_shard {
     _Atomic bool has_paused;    /* whether there are any: any thread may look. */
     struct souk_fifo probes;    /* Until it is let go of. */
     struct souk_filed filed;    /* Actors with a snapshot. */
-    struct souk_cell *noted;    /* Those that a checkpoint must look at: changed, or with messages that wait. */
+    struct souk_cell *noted;    /* Those that a checkpoint must look at: changed, or with messages that wait; */
+    struct souk_cell *uncut;    /* ... and those that the one under way has still to cut. */
     struct souk_outstanding_call *calls;
     uint32_t calls_count, calls_room;
     uint64_t dep;               /* The highest position that its state depends on. */
     uint64_t now_ms;            /* The latest turn time in it. */
     _Atomic uint32_t cut;       /* The last checkpoint that has it; any thread may look. */
+    uint32_t tabled;            /* The last one that has its table. */
     uint32_t hand;              /* Where the search for idle actors goes on. */
     _Atomic uint32_t rebuilding; /* Actors whose state is being rebuilt: until then it cannot be cut. */
 };
@@ -169,7 +171,7 @@ struct souk_worker {
 enum souk_worker_count {
     SOUK_N_EVENTS, SOUK_N_REFUSALS, SOUK_N_MALFORMED, SOUK_N_MESSAGES, SOUK_N_ASKS, SOUK_N_LATE,
     SOUK_N_BATCHES, SOUK_N_BATCH_BYTES, SOUK_N_ACROSS, SOUK_N_REQUESTS, SOUK_N_REFUSED, SOUK_N_REPLIES, SOUK_N_STEALS,
-    SOUK_N_PARKS, SOUK_N_DEPTH, SOUK_N_EXPIRED, SOUK_N_IDLE_NS,
+    SOUK_N_PARKS, SOUK_N_DEPTH, SOUK_N_EXPIRED, SOUK_N_IDLE_NS, SOUK_N_ROUNDS,
 };
 
 /* The checkpoint under way (R6, R7); see keeper.c. */
@@ -189,6 +191,8 @@ struct souk_checkpoint {
     uint64_t young[2];          /* The last number when the checkpoint before this one began, and when this one did. */
     struct souk_table_place { uint64_t number, checkpoint; uint32_t shard; } *tables; /* All that are in the vault. */
     uint32_t tables_count, tables_room;
+    struct souk_replaced { uint64_t number; souk_ref actor; } *replaced; /* Snapshots that are to go with the marker. */
+    uint32_t replaced_count, replaced_room;
     unsigned phase;
 };
 
@@ -280,6 +284,15 @@ static inline bool
 souk_partition_crammed(const struct souk_partition *p)
 {
     return p->memory_max != UINT64_MAX && souk_memory_used(p->memory) > p->memory_max;
+}
+
+/* Whether so much isn't on disk yet that no slice may begin (R8): the ring is full, or the backlog twice its limit. Any
+ * thread. */
+static inline bool
+souk_partition_behind(const struct souk_partition *p)
+{
+    uint64_t ahead = atomic_load(&p->position) - atomic_load(&p->durable);
+    return ahead + 2 * p->workers_count >= SOUK_RING || atomic_load(&p->backlog_bytes) > 2 * p->backlog_max;
 }
 
 /* Sets an alarm in the shard's wheel; whoever rings it or calls it off frees it. The shard's holder. */
@@ -402,6 +415,8 @@ bool souk_commit_wanted(const struct souk_partition *partition);
 /* The header of a group of batches, as the journal stores it: magic, count, the link before it. */
 void souk_group_header(uint8_t out[SOUK_GROUP_HEADER], uint32_t count, struct souk_link previous);
 bool souk_group_open(struct souk_bytes group, uint32_t *count, struct souk_link *previous);
+/* Whether it is of a later format. */
+bool souk_group_newer(struct souk_bytes group);
 
 /* ---- request.c: the worker's thread. ---- */
 

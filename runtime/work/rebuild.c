@@ -4,7 +4,8 @@
  *
  * The actor is parked meanwhile, so its state at `dep`, the last batch that has something of it, is what it must get
  * back. What a checkpoint's marker vouches for is in the actor's snapshot, if it has one; so the journal is read from
- * after the later of the two. */
+ * after the later of the two. A snapshot whose state the kind cannot read any more is as good as none: then all that
+ * has happened to the actor is read, as long as the journal has its beginning. */
 #include "work/checkpoint.h"
 #include "work/fault.h"
 #include "work/past.h"
@@ -28,6 +29,19 @@ read_vault(struct rebuild *r, struct souk_bytes name, void **value, size_t *leng
     return err == SOUK_ERR_MISSING ? SOUK_OK : err;
 }
 
+/* The snapshot is of a state that the kind of today cannot read: what it says of asks and positions counts for nothing,
+ * and the journal must be read from its first batch on. */
+static souk_err
+begin_anew(struct rebuild *r)
+{
+    uint64_t first, last;
+    souk_err err = r->p->journal->ops->bounds(r->p->journal, &first, &last);
+    r->past.cell->asks_count = 0;
+    r->past.cell->snapshot = r->past.cell->position = 0;
+    r->from = 1;
+    return err ? err : first == 1 ? SOUK_OK : SOUK_ERR_CORRUPT;
+}
+
 /* From where the journal must be read. */
 static souk_err
 read_snapshot(struct rebuild *r)
@@ -46,9 +60,10 @@ read_snapshot(struct rebuild *r)
     if (!r->name) return SOUK_OK; /* It has none: then all of it is after the marker. */
     souk_snapshot_name(name, r->name, cell->kind->number, cell->key);
     err = read_vault(r, (struct souk_bytes){ name, sizeof name }, &value, &length);
-    if (!err && (!value || !souk_snapshot_read(cell, (struct souk_bytes){ value, length }, r->past.arena.heap)))
-        err = SOUK_ERR_CORRUPT;
+    if (!err && !value) err = SOUK_ERR_CORRUPT;
+    bool unread = !err && !souk_snapshot_read(cell, (struct souk_bytes){ value, length }, r->past.arena.heap);
     free(value);
+    if (unread) return begin_anew(r);
     if (cell->snapshot >= r->from) r->from = cell->snapshot + 1;
     return err;
 }
@@ -77,7 +92,8 @@ souk_rebuild(struct souk_partition *p, const struct souk_message *wanted)
     struct souk_past *past = &r.past;
     souk_past_open(past, p->keeper_heap, p->kinds[wanted->to.kind], wanted->to.key);
     souk_err err = rebuild(&r);
-    if (err && !past->failed) souk_fault_quarantine(&past->cell->identity, NULL, souk_err_text(err));
+    if (err == SOUK_ERR_IO) souk_partition_fail(p, err); /* Not the actor's fault: see keeper.c. */
+    else if (err && !past->failed) souk_fault_quarantine(&past->cell->identity, NULL, souk_err_text(err));
     else if (past->failed)
         souk_fault_quarantine(&past->cell->identity, &past->catch, "for its events cannot be applied");
     size_t length = err || past->failed ? 0 : souk_snapshot_size(past->cell);
@@ -87,4 +103,19 @@ souk_rebuild(struct souk_partition *p, const struct souk_message *wanted)
     if (length) souk_snapshot_write(past->cell, m->body, length);
     souk_past_close(past);
     return m;
+}
+
+void
+souk_rebuild_now(struct souk_partition *p, struct souk_cell *cell, uint64_t name)
+{
+    struct souk_message wanted = { .to = { cell->kind->number, cell->key }, .dep = cell->position, .due_ms = name };
+    cell->broken = !cell->position; /* Not even its head was sound. */
+    if (cell->broken) {
+        souk_fault_quarantine(&cell->identity, NULL, "for its snapshot cannot be read");
+        return;
+    }
+    struct souk_message *m = souk_rebuild(p, &wanted);
+    cell->broken = m->ending != SOUK_DONE || !souk_snapshot_restore(cell, (struct souk_bytes){ m->body, m->length });
+    cell->dirty = true;
+    souk_message_free(p->keeper_heap, m);
 }

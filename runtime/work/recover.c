@@ -57,9 +57,9 @@ souk_recovery_wake(struct souk_recovery *r, uint32_t kind, souk_key key, struct 
     souk_err err = p->vault->ops->get(p->vault, (struct souk_bytes){ name, sizeof name }, &value, &length);
     if (err == SOUK_ERR_MISSING)
         return souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the vault's index speaks of a snapshot that is not there");
-    if (!err) cell->broken = !souk_snapshot_read(cell, (struct souk_bytes){ value, length }, p->heap);
-    if (cell->broken) {
-        souk_fault_quarantine(&cell->identity, NULL, "for its snapshot cannot be read");
+    if (!err) err = souk_recovery_knows_snapshot(r, &cell->identity, (struct souk_bytes){ value, length });
+    if (!err && !souk_snapshot_read(cell, (struct souk_bytes){ value, length }, p->heap)) {
+        souk_rebuild_now(p, cell, number);
         souk_shard_note(shard, cell);
     }
     free(value);
@@ -193,6 +193,7 @@ read_all(struct souk_recovery *r)
     if (!err && r->outdated)
         fprintf(stderr, "souk: the checkpoints are of an earlier version: the whole journal is read\n");
     if (!err) err = souk_replay(r, &end);
+    if (!err) err = souk_recovery_knows_sent(r);
     if (!err) err = souk_restore_empty(r);
     if (err) return err;
     p->journal->ops->begin(p->journal, end);
@@ -268,6 +269,7 @@ fill(struct souk_partition *p, const struct souk_partition_options *o)
     p->keeper_heap = souk_heap_open(p->memory);
     souk_mailbox_init(&p->topics.box);
     p->topics.heap = souk_heap_open(p->memory);
+    p->topics.kinds = p->kinds;
     p->topics.group_heap = souk_heap_open(p->memory);
     p->workers_count = o->workers;
     p->workers = souk_heap_zalloc(p->heap, o->workers * sizeof(struct souk_worker *));

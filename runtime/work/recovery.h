@@ -66,6 +66,17 @@ souk_err souk_recovery_keep(struct souk_recovery *r, const struct souk_step *ste
 /* The outstanding message of that id, or NULL. */
 struct souk_message *souk_recovery_sent(struct souk_recovery *r, struct souk_id id);
 
+/* ---- future.c: what this program cannot know is SOUK_ERR_VERSION. ---- */
+
+/* An event that could not be applied: does its kind have it at all? */
+souk_err souk_recovery_knows_event(struct souk_recovery *r, const struct souk_identity *actor, uint32_t tag,
+                                   uint64_t position) SOUK_MUST_CHECK;
+/* The commands that are outstanding: would any be refused as unknown, and so be lost? */
+souk_err souk_recovery_knows_sent(struct souk_recovery *r) SOUK_MUST_CHECK;
+/* A snapshot: is it of a later format, or has its state more fields than the kind? */
+souk_err souk_recovery_knows_snapshot(struct souk_recovery *r, const struct souk_identity *actor,
+                                      struct souk_bytes snapshot) SOUK_MUST_CHECK;
+
 /* ---- restore.c ---- */
 
 /* Reads the marker, who has a snapshot, and what was outstanding at the checkpoint. */

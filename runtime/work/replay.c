@@ -61,16 +61,19 @@ name_actor(struct souk_recovery *r, const struct souk_step *step, uint64_t posit
     return err;
 }
 
-static void
-apply(struct souk_recovery *r, struct souk_cell *cell, const struct souk_step *step)
+static souk_err
+apply(struct souk_recovery *r, struct souk_cell *cell, const struct souk_step *step, uint64_t position)
 {
     cell->broken = !souk_turn_replay_caught(cell, &r->scratch, step->tag, step->body, &r->catch);
+    souk_err err = cell->broken ? souk_recovery_knows_event(r, &cell->identity, step->tag, position) : SOUK_OK;
+    if (err) return err;
     if (cell->broken) souk_fault_quarantine(&cell->identity, &r->catch, "for its events cannot be applied");
     r->catch.what = NULL;
+    return SOUK_OK;
 }
 
 /* What a step means for its actor. */
-static void
+static souk_err
 take_step(struct souk_recovery *r, struct souk_recovering *e, const struct souk_step *step, uint64_t position)
 {
     struct souk_cell *cell = e->cell;
@@ -81,9 +84,10 @@ take_step(struct souk_recovery *r, struct souk_recovering *e, const struct souk_
     } else if (step->class == SOUK_STEP_CLOSED) {
         close_ask(r, e, step->number, replays);
     }
-    if (!replays) return;
+    souk_err err = SOUK_OK;
+    if (!replays) return SOUK_OK;
     if (step->class == SOUK_STEP_EVENT) {
-        apply(r, cell, step);
+        err = apply(r, cell, step, position);
     } else if (step->class == SOUK_STEP_OPENED) {
         souk_cell_ask_add(cell, r->p->heap, (struct souk_open_ask){ step->number, step->tag, step->due_ms, true });
         if (step->number > cell->asked) cell->asked = step->number;
@@ -91,6 +95,7 @@ take_step(struct souk_recovery *r, struct souk_recovering *e, const struct souk_
     cell->position = position;
     cell->dirty = true;
     souk_shard_note(souk_shard_of(r->p, cell->key), cell);
+    return err;
 }
 
 /* Up to the marker's position, what was sent and is outstanding is in the checkpoint's tables. */
@@ -133,7 +138,8 @@ replay_batch(struct souk_recovery *r, struct souk_batch_reader *batch)
             break;
         }
         if (actor >= r->entries_count) return damaged(r, "a step of nobody", batch->position);
-        take_step(r, &r->entries[actor], &step, batch->position);
+        err = take_step(r, &r->entries[actor], &step, batch->position);
+        if (err) return err;
     }
 }
 

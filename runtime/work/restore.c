@@ -148,12 +148,10 @@ static souk_err
 read_heads(struct souk_recovery *r)
 {
     struct souk_checkpoint *c = &r->p->checkpoint;
-    void *value = NULL;
+    uint8_t name[SOUK_SNAPSHOT_NAME];
     size_t length = 0;
-    souk_err err = r->p->vault->ops->get(r->p->vault, (struct souk_bytes){ "h", 1 }, &value, &length);
-    if (!err && length != 8) err = SOUK_ERR_CORRUPT;
-    if (!err) c->head = souk_load_be64_(value);
-    free(value);
+    souk_err err = r->p->vault->ops->last(r->p->vault, (struct souk_bytes){ "c", 1 }, name, sizeof name, &length);
+    if (!err) err = souk_head_parse_name((struct souk_bytes){ name, length }, &c->head) ? SOUK_OK : SOUK_ERR_CORRUPT;
     if (err && err != SOUK_ERR_MISSING)
         return souk_recovery_fault(r, err, "the vault's last head cannot be read: %s", souk_err_text(err));
     c->number = r->marker.number;

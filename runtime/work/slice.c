@@ -450,9 +450,8 @@ bool
 souk_slice_step(struct souk_worker *w)
 {
     struct souk_partition *p = w->partition;
-    uint64_t ahead = atomic_load(&p->position) - atomic_load(&p->durable);
-    if (ahead + 2 * p->workers_count >= SOUK_RING || atomic_load(&p->backlog_bytes) > 2 * p->backlog_max) return false;
-    if (w->careful && ahead) return false;
+    if (souk_partition_behind(p)) return false;
+    if (w->careful && atomic_load(&p->position) != atomic_load(&p->durable)) return false;
     begin(w);
     unsigned most = own_share(w);
     for (unsigned n = 0; n < most && take_ready(w, w->ready); n++) {}

@@ -4,6 +4,7 @@
  *
  * Invariant: `kept` holds consecutive groups, the last of which ends at `end`; each event beyond a feed's `live` has
  * been counted in its `behind` once, when its group was kept. */
+#include "cell/lift.h"
 #include "work/walk.h"
 
 #include <stdlib.h>
@@ -18,8 +19,12 @@ struct happening {
     struct souk_bytes body;
 };
 
+/* The body of an event of the past, as what it has become. */
+struct lifted { struct lifted *next; size_t length; uint8_t body[]; };
+
 struct souk_kept {
     uint64_t first, last;
+    struct lifted *lifted;
     struct souk_message *group;
     struct happening *events;
     uint32_t count, room;
@@ -47,9 +52,31 @@ souk_topics_offer(struct souk_partition *p, uint64_t first, const struct souk_by
 
 /* ---- Groups. ---- */
 
+/* Subscribers never hear of a kind's past: an event of it is told as what it has become. What cannot be lifted keeps a
+ * tag that nobody can subscribe to. */
+static void
+lift(struct souk_topics *t, struct souk_kept *k, struct happening *event)
+{
+    const struct souk_kind *kind = event->kind < SOUK_KINDS_MAX ? t->kinds[event->kind] : NULL;
+    if (!kind || !kind->past) return;
+    uint32_t tag = event->tag;
+    struct souk_bytes body = event->body;
+    if (!t->scratch) t->scratch = souk_heap_alloc(t->heap, SOUK_SCRATCH_BYTES);
+    struct souk_scratch scratch = { t->scratch, t->scratch + SOUK_SCRATCH_BYTES };
+    if (!souk_lift(kind, &tag, &body, &scratch) || tag == event->tag) return;
+    struct lifted *lifted = souk_heap_alloc(t->heap, sizeof *lifted + body.length);
+    *lifted = (struct lifted){ k->lifted, body.length };
+    memcpy(lifted->body, body.at, body.length);
+    k->lifted = lifted;
+    event->tag = tag;
+    event->body.at = lifted->body;
+    event->body.length = body.length;
+}
+
 static void
 note_event(struct souk_topics *t, struct souk_kept *k, struct happening event)
 {
+    lift(t, k, &event);
     if (k->count == k->room) {
         uint32_t room = k->room ? 2 * k->room : 16;
         k->events = souk_heap_grow(t->heap, k->events, k->room * sizeof *k->events, room * sizeof *k->events);
@@ -100,6 +127,7 @@ static void
 kept_free(struct souk_topics *t, struct souk_kept *k)
 {
     if (!k) return;
+    for (struct lifted *l; (l = k->lifted); souk_heap_free(t->heap, l, sizeof *l + l->length)) k->lifted = l->next;
     souk_heap_free(t->heap, k->events, k->room * sizeof *k->events);
     souk_message_free(t->heap, k->group);
     souk_heap_free(t->heap, k, sizeof *k);

@@ -66,6 +66,8 @@ struct souk_topics {
     souk_heap *group_heap;       /* The baton's holder's. */
     /* All below is the reader's. */
     souk_heap *heap;
+    const struct souk_kind *const *kinds; /* The partition's, by number. */
+    uint8_t *scratch;            /* For lifting events of the past. */
     struct souk_feed *feeds;
     uint64_t end;                /* Up to here groups were seen, and are in `kept` unless they were too many. */
     struct souk_kept **kept;     /* A ring, without a gap. */

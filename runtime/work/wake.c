@@ -3,6 +3,19 @@
  * slice.c and fault.c, on the thread that holds the shard. */
 #include "work/fault.h"
 
+/* Its snapshot has told all but the state, which its kind of today cannot read: the keeper makes that of its events. */
+static void
+remake(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell, struct souk_message *m)
+{
+    cell->broken = false;
+    cell->loading = cell->rebuilding = cell->dirty = true;
+    souk_shard_note(shard, cell);
+    shard->rebuilding++;
+    m->dep = cell->position;
+    (void)souk_shard_filed(shard, m->to.kind, m->to.key, &m->due_ms);
+    souk_keeper_rebuild(w, m);
+}
+
 /* The snapshot of a sleeping actor has come: it wakes, and what waited for it goes first. */
 void
 souk_slice_wake(struct souk_worker *w, struct souk_shard *shard, struct souk_message *m)
@@ -17,11 +30,18 @@ souk_slice_wake(struct souk_worker *w, struct souk_shard *shard, struct souk_mes
         if (m->ending == SOUK_DONE) cell->broken = !souk_snapshot_restore(cell, snapshot);
         else souk_state_clear(cell->kind, cell->state);
     } else {
-        if (m->ending == SOUK_DONE) cell->broken = !souk_snapshot_read(cell, snapshot, w->heap);
+        cell->broken = m->ending == SOUK_DONE && !souk_snapshot_read(cell, snapshot, w->heap);
         cell->dirty = false;
     }
+    bool newer = cell->broken && m->ending == SOUK_DONE && souk_snapshot_newer(cell->kind, snapshot);
+    if (cell->broken && m->ending == SOUK_DONE && !newer && !cell->rebuilding && cell->position) {
+        remake(w, shard, cell, m);
+        return;
+    }
     bool told = cell->rebuilding && m->ending == SOUK_DEAD; /* By the keeper, who knows more. */
-    if (cell->broken && !told) souk_fault_quarantine(&cell->identity, NULL, "for its snapshot cannot be read");
+    if (cell->broken && !told)
+        souk_fault_quarantine(&cell->identity, NULL, newer ? "for a newer program wrote its snapshot"
+                                                           : "for its snapshot cannot be read");
     if (cell->broken) souk_shard_note(shard, cell); /* What it could not take must stay to be read. */
     if (cell->rebuilding) shard->rebuilding--;
     cell->rebuilding = false;

@@ -23,6 +23,7 @@ souk_walk_group(void *walk, uint64_t first, struct souk_bytes bytes)
     struct souk_link previous;
     uint32_t count;
     if (w->until && first > w->until) return SOUK_ERR_CLOSED;
+    if (souk_group_newer(bytes)) return wrong(w, SOUK_ERR_VERSION, "a group of a later format than this", first);
     if (!souk_group_open(bytes, &count, &previous))
         return wrong(w, SOUK_ERR_CORRUPT, "a group without its header", first);
     if (w->next && w->next != first) return wrong(w, SOUK_ERR_CORRUPT, "a gap", w->next);

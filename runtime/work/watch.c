@@ -227,8 +227,34 @@ look_at(struct souk_partition *p, unsigned i, uint64_t now, uint64_t stall_ms, u
         souk_panic(__FILE__, __LINE__, "a turn doesn't end (stall_fatal_ms), see above");
 }
 
+/* Even one that sleeps comes round ten times a second. */
+static void
+look_round(struct souk_partition *p, unsigned i, uint64_t now, uint64_t stall_ms)
+{
+    struct souk_watchdog *dog = &p->watchdog;
+    const struct souk_worker *w = p->workers[i];
+    uint64_t rounds = atomic_load_explicit(&w->counted[SOUK_N_ROUNDS], memory_order_relaxed);
+    uint64_t ms = (now - dog->round_ns[i]) / 1000000;
+    bool in_turn = atomic_load_explicit(&w->slice.at.tally, memory_order_relaxed) != NULL;
+    if (rounds != dog->rounds[i]) {
+        if (dog->held[i]) fprintf(stderr, "souk: worker %u came round after %" PRIu64 " ms\n", i, ms);
+        dog->rounds[i] = rounds;
+        dog->round_ns[i] = now;
+        dog->held[i] = false;
+    } else if (rounds && ms >= stall_ms && !in_turn && !dog->held[i]) {
+        fprintf(stderr, "souk: worker %u has not come round for %" PRIu64 " ms, in no turn: it waits for the disk, or "
+                        "its thread for a processor\n", i, ms);
+        dog->held[i] = true;
+        atomic_store_explicit(&dog->held_count, atomic_load_explicit(&dog->held_count, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+    }
+}
+
 void
 souk_watchdog_step(struct souk_partition *p, uint64_t now, uint64_t stall_ms, uint64_t fatal_ms)
 {
-    for (unsigned i = 0; i < p->workers_count; i++) look_at(p, i, now, stall_ms, fatal_ms);
+    for (unsigned i = 0; i < p->workers_count; i++) {
+        look_at(p, i, now, stall_ms, fatal_ms);
+        look_round(p, i, now, stall_ms);
+    }
 }

@@ -48,6 +48,10 @@ struct souk_watchdog {
     uint32_t told[SOUK_WATCHED_MAX];                              /* The place of its note + 1; 0: not told. */
     struct souk_note stalls[SOUK_STALLS];
     _Atomic uint64_t count;
+    /* Which round of the worker it saw, since when; whether it was told. */
+    uint64_t rounds[SOUK_WATCHED_MAX], round_ns[SOUK_WATCHED_MAX];
+    bool held[SOUK_WATCHED_MAX];
+    _Atomic uint64_t held_count;
 };
 
 struct souk_worker;
@@ -66,7 +70,8 @@ bool souk_watch_cell(struct souk_worker *worker, struct souk_cell *cell, struct 
 void souk_watch_trace(void *worker, souk_verdict verdict);
 
 /* One round of the watchdog: who is in the same turn as long as stall_ms is told on standard error, once; as long as
- * fatal_ms, if that isn't 0: the process panics. Its thread. */
+ * fatal_ms, if that isn't 0: the process panics. A worker that is in no turn and hasn't come round for stall_ms is
+ * told, too: it waits for the disk, or its thread gets no time. Its thread. */
 void souk_watchdog_step(struct souk_partition *partition, uint64_t now_ns, uint64_t stall_ms, uint64_t fatal_ms);
 
 /* A line of the trace. Any thread. */

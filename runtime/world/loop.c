@@ -94,16 +94,31 @@ souk_loop_change(souk_loop *loop, struct souk_watch *watch)
     souk_assert(!failed); /* Only a watch that was never added, or whose descriptor was closed, can fail. */
 }
 
-void
-souk_loop_remove(souk_loop *loop, struct souk_watch *watch)
+/* Events that were fetched with this lot and not yet handed over. */
+static void
+drop_fetched(souk_loop *loop, const struct souk_watch *watch)
 {
-    int failed = epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
-    souk_assert(!failed);
     for (int i = loop->lot_at; i < loop->lot_count; i++)
         if (loop->lot[i].data.ptr == watch) {
             loop->lot[i].data.ptr = NULL;
             loop->lot[i].events = 0;
         }
+}
+
+void
+souk_loop_remove(souk_loop *loop, struct souk_watch *watch)
+{
+    int failed = epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+    souk_assert(!failed);
+    drop_fetched(loop, watch);
+}
+
+void
+souk_loop_forget(souk_loop *loop, struct souk_watch *watch)
+{
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL))
+        souk_assert(errno == EBADF || errno == ENOENT); /* Closed; and taken by another since. */
+    drop_fetched(loop, watch);
 }
 
 /* Milliseconds for the older call, rounded up so that a short wait does not become a busy loop. */

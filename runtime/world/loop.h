@@ -29,6 +29,8 @@ souk_err souk_loop_add(souk_loop *loop, struct souk_watch *watch) SOUK_MUST_CHEC
 void souk_loop_change(souk_loop *loop, struct souk_watch *watch);
 /* After this, ready() is not called any more, not even for events already fetched. */
 void souk_loop_remove(souk_loop *loop, struct souk_watch *watch);
+/* The same for a descriptor that a library may have closed already, which ends its being watched. */
+void souk_loop_forget(souk_loop *loop, struct souk_watch *watch);
 /* Waits up to timeout_ns (0: looks only; UINT64_MAX: for ever) and calls ready() for what happened.
  * Returns how many calls it made. */
 unsigned souk_loop_poll(souk_loop *loop, uint64_t timeout_ns);

@@ -39,7 +39,7 @@ route(void *self, struct souk_message *m)
         souk_get_text(&in, &name);
         assert_true(!in.bad && m->to.kind == souk_payment_port.number && s->calls_count < STAGE_MAX);
         struct stage_call *call = &s->calls[s->calls_count++];
-        *call = (struct stage_call){ .key = m->to.key, .asker = m->asker, .due_ms = m->due_ms };
+        *call = (struct stage_call){ .asker = m->asker };
         snprintf(call->operation, sizeof call->operation, "%.*s", (int)name.length, name.at);
         s->calls_ever++;
     } else if (m->class == SOUK_WAKE) {
@@ -204,7 +204,7 @@ stage_pass(struct stage *s, uint64_t ms)
     s->now_ms = until;
 }
 
-souk_key
+void
 stage_provider(struct stage *s, const char *operation, enum souk_ending ending, const struct provider_result *result)
 {
     assert_true(s->calls_count > 0);
@@ -219,7 +219,6 @@ stage_provider(struct stage *s, const char *operation, enum souk_ending ending, 
     m->ending = (uint8_t)ending;
     souk_fifo_push(&s->queue, m);
     run(s);
-    return call.key;
 }
 
 /* ---- The shop. ---- */

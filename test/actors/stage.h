@@ -19,7 +19,7 @@
 enum { STAGE_MAX = 4096 };
 
 /* A call that was made to the provider and has no outcome yet. */
-struct stage_call { souk_key key; char operation[32]; souk_asker asker; uint64_t due_ms; };
+struct stage_call { char operation[32]; souk_asker asker; };
 
 struct stage {
     souk_memory *memory;
@@ -60,9 +60,9 @@ bool stage_answer(struct stage *stage, const struct souk_layout *layout, void *o
      && stage_answer((stage), souk_layout_of_##view, (out)))
 /* Lets time pass: wakes and deadlines come when they are due. */
 void stage_pass(struct stage *stage, uint64_t ms);
-/* The outcome of the oldest open call, which must be of this operation; returns its key. */
-souk_key stage_provider(struct stage *stage, const char *operation, enum souk_ending ending,
-                        const struct provider_result *result);
+/* The outcome of the oldest open call, which must be of this operation. */
+void stage_provider(struct stage *stage, const char *operation, enum souk_ending ending,
+                    const struct provider_result *result);
 
 /* ---- A small shop. ---- */
 

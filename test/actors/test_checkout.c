@@ -138,32 +138,6 @@ lost_messages_are_sent_again_and_done_once(void **state SOUK_UNUSED)
     stage_close(s);
 }
 
-/* A snapshot holds all of a state: written, read and written again it is the same. */
-static void
-states_survive_their_snapshots(void **state SOUK_UNUSED)
-{
-    struct stage *s = stage_open();
-    for (unsigned i = 0; souk_commerce_kinds[i]; i++) souk_state_check(souk_commerce_kinds[i]);
-    stage_shop(s, 3, 2);
-    stage_credit(s, "ann", 2000);
-    assert_int_equal(stage_place(s, "ann", "k1", 1, NULL), ORDER_PAID);
-    assert_int_equal(stage_place(s, "ann", "k2", 1, "tok"), ORDER_RESERVED);
-    for (unsigned i = 0; i < s->cells_count; i++) {
-        struct souk_cell *cell = s->cells[i];
-        struct souk_directory other = { .slot = NULL };
-        size_t size = souk_snapshot_size(cell);
-        uint8_t *first = souk_heap_alloc(s->arena.heap, size), *second = souk_heap_alloc(s->arena.heap, size);
-        souk_snapshot_write(cell, first, size);
-        struct souk_cell *copy = souk_cell_new(&other, &s->arena, cell->kind, cell->key);
-        assert_true(souk_snapshot_read(copy, (struct souk_bytes){ first, size }, s->arena.heap));
-        copy->kind->check(copy->state);
-        assert_int_equal(souk_snapshot_size(copy), size);
-        souk_snapshot_write(copy, second, size);
-        assert_memory_equal(first, second, size);
-    }
-    stage_close(s);
-}
-
 int
 main(void)
 {
@@ -173,7 +147,6 @@ main(void)
         cmocka_unit_test(wrong_addresses_and_fields_are_refused),
         cmocka_unit_test(a_sale_opens_by_the_clock),
         cmocka_unit_test(lost_messages_are_sent_again_and_done_once),
-        cmocka_unit_test(states_survive_their_snapshots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,87 +2,188 @@
 /* test_stock.c -- holds, their ends, undo before do; quotas likewise; an account's memory. */
 #include "stage.h"
 
+#include <souk/sim.h>
+
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
-static souk_key
-id(uint64_t number)
+/* ---- Given, when, then: one actor. ---- */
+
+enum { HOLD_MS = 120000 };
+
+static souk_kit *
+open_stock(uint32_t units)
 {
-    return (souk_key){ number, number };
+    souk_kit *kit = souk_kit_open(&stock_kind, "spring,console");
+    SOUK_GIVEN(kit, stock_opened, .sale = SOUK_TEXT("spring"), .sku = SOUK_TEXT("console"), .units = units,
+               .hold_ms = HOLD_MS);
+    return kit;
 }
 
-static souk_verdict
-reserve(struct stage *s, uint64_t number, uint32_t units)
+static void
+reserve(souk_kit *kit, uint64_t number)
 {
-    return STAGE_SAY(s, stage_stock(s, "sale", "sku"), stock_reserve, .reservation = id(number), .units = units,
-                     .number = (uint32_t)number, .price = 500, .currency = SOUK_TEXT("EUR"));
+    SOUK_WHEN(kit, stock_reserve, .reservation = souk_kit_id(number), .units = 1, .number = (uint32_t)number,
+              .price = 500, .currency = SOUK_TEXT("EUR"));
 }
 
-static souk_verdict
-confirm(struct stage *s, uint64_t number)
+static struct stock_view
+show(souk_kit *kit)
 {
-    return STAGE_SAY(s, stage_stock(s, "sale", "sku"), stock_confirm, .reservation = id(number));
+    struct stock_view v = { .units = 0 };
+    souk_verdict verdict = SOUK_KIT_SHOW(kit, stock_show, stock_view, &v);
+    assert_int_equal(verdict, SOUK_ACCEPT);
+    assert_int_equal(v.free + v.held + v.sold, v.units);
+    return v;
 }
 
-static souk_verdict
-release(struct stage *s, uint64_t number)
+static void
+a_hold_is_had_or_not(void **state SOUK_UNUSED)
 {
-    return STAGE_SAY(s, stage_stock(s, "sale", "sku"), stock_release, .reservation = id(number));
+    souk_kit *kit = open_stock(1);
+    uint64_t until_ms = souk_kit_now_ms(kit) + HOLD_MS;
+    SOUK_WHEN(kit, stock_reserve, .reservation = souk_kit_id(1), .units = 1, .number = 7, .price = 500,
+              .currency = SOUK_TEXT("EUR"));
+    SOUK_THEN(kit, stock_reserved, .reservation = souk_kit_id(1), .number = 7, .units = 1, .until_ms = until_ms);
+    SOUK_THEN_WAKES(kit, HOLD_MS, stock_expire);
+    SOUK_THEN_ANSWERED(kit, stock_reservation, .number = 7, .until_ms = until_ms, .price = 500,
+                       .currency = SOUK_TEXT("EUR"));
+    SOUK_THEN_NOTHING(kit);
+    reserve(kit, 8); /* Refused, and on record. */
+    SOUK_THEN(kit, stock_turned_away, .number = 8, .units = 1);
+    SOUK_THEN_REFUSED(kit, stock_sold_out);
+    SOUK_THEN_NOTHING(kit);
+    souk_kit_close(&kit);
+
+    kit = souk_kit_open(&stock_kind, "spring,console");
+    reserve(kit, 1);
+    SOUK_THEN_REFUSED(kit, stock_unknown);
+    SOUK_WHEN(kit, stock_open, .sale = SOUK_TEXT("summer"), .sku = SOUK_TEXT("console"), .units = 1, .hold_ms = 1);
+    SOUK_THEN_REFUSED(kit, stock_wrong_address);
+    souk_kit_close(&kit);
 }
 
 static void
 holds_end_by_one_alarm(void **state SOUK_UNUSED)
 {
-    struct stage *s = stage_open();
-    stage_shop(s, 100, 0);
+    souk_kit *kit = open_stock(100);
+    uint64_t began = souk_kit_now_ms(kit);
     for (uint64_t i = 1; i <= 50; i++) {
-        assert_int_equal(reserve(s, i, 1), SOUK_ACCEPT);
-        assert_int_equal(s->wakes_count, 1);
-        stage_pass(s, 1000);
+        reserve(kit, i);
+        SOUK_THEN(kit, stock_reserved, .reservation = souk_kit_id(i), .number = (uint32_t)i, .units = 1,
+                  .until_ms = souk_kit_now_ms(kit) + HOLD_MS);
+        if (i == 1) SOUK_THEN_WAKES(kit, HOLD_MS, stock_expire);
+        SOUK_THEN_ANSWERED(kit, stock_reservation, .number = (uint32_t)i, .until_ms = souk_kit_now_ms(kit) + HOLD_MS,
+                           .price = 500, .currency = SOUK_TEXT("EUR"));
+        SOUK_THEN_NOTHING(kit);
+        SOUK_WHEN_PASSED(kit, 1000);
     }
-    assert_int_equal(reserve(s, 7, 1), SOUK_ACCEPT); /* A repeat has the first one's number and end. */
-    struct stock_reservation r;
-    assert_true(stage_answer(s, souk_layout_of_stock_reservation, &r) && r.number == 7);
-    assert_int_equal(confirm(s, 1), SOUK_ACCEPT);
-    assert_int_equal(confirm(s, 1), SOUK_ACCEPT);
-    assert_int_equal(release(s, 3), SOUK_ACCEPT);
-    struct stock_view v = stage_stock_view(s);
+    SOUK_WHEN(kit, stock_reserve, .reservation = souk_kit_id(7), .units = 1, .number = 51, .price = 500,
+              .currency = SOUK_TEXT("EUR"));
+    SOUK_THEN_ANSWERED(kit, stock_reservation, .number = 7, .until_ms = began + 6000 + HOLD_MS, .price = 500,
+                       .currency = SOUK_TEXT("EUR")); /* A repeat has the first one's number and end. */
+    SOUK_THEN_NOTHING(kit);
+    SOUK_WHEN(kit, stock_confirm, .reservation = souk_kit_id(1));
+    SOUK_THEN(kit, stock_confirmed, .reservation = souk_kit_id(1));
+    SOUK_WHEN(kit, stock_confirm, .reservation = souk_kit_id(1));
+    SOUK_THEN_NOTHING(kit);
+    SOUK_WHEN(kit, stock_release, .reservation = souk_kit_id(3));
+    SOUK_THEN(kit, stock_released, .reservation = souk_kit_id(3));
+    struct stock_view v = show(kit);
     assert_true(v.sold == 1 && v.held == 48 && v.free == 51);
-    stage_pass(s, 120000 - 50000 + 10000);
-    v = stage_stock_view(s);
+    SOUK_WHEN_PASSED(kit, HOLD_MS - 50000 + 10000);
+    v = show(kit);
     assert_true(v.sold == 1 && v.held == 39 && v.free == 60);
-    assert_int_equal(s->wakes_count, 1);
-    assert_int_equal(confirm(s, 2), stock_expired);
-    assert_int_equal(reserve(s, 2, 1), stock_expired);
-    assert_int_equal(release(s, 2), SOUK_ACCEPT);
-    stage_pass(s, 120000);
-    v = stage_stock_view(s);
+    SOUK_WHEN(kit, stock_confirm, .reservation = souk_kit_id(2));
+    SOUK_THEN_REFUSED(kit, stock_expired);
+    reserve(kit, 2);
+    SOUK_THEN_REFUSED(kit, stock_expired);
+    SOUK_WHEN(kit, stock_release, .reservation = souk_kit_id(2));
+    SOUK_THEN(kit, stock_released, .reservation = souk_kit_id(2));
+    SOUK_WHEN_PASSED(kit, HOLD_MS);
+    v = show(kit);
     assert_true(v.held == 0 && v.free == 99 && v.holds == 0);
-    assert_int_equal(s->wakes_count, 0);
-    stage_close(s);
+    SOUK_WHEN_PASSED(kit, 10 * HOLD_MS); /* No alarm is left. */
+    SOUK_THEN_NOTHING(kit);
+    souk_kit_close(&kit);
 }
 
 static void
 undo_may_come_before_do(void **state SOUK_UNUSED)
 {
-    struct stage *s = stage_open();
-    stage_shop(s, 5, 0);
-    assert_int_equal(release(s, 1), SOUK_ACCEPT);
-    assert_int_equal(reserve(s, 1, 1), stock_released);
-    assert_int_equal(stage_stock_view(s).free, 5);
-    souk_ref quota = { quota_kind_number, id(9) };
-    assert_int_equal(STAGE_SAY(s, quota, quota_release, .reservation = id(1)), SOUK_ACCEPT);
-    assert_int_equal(STAGE_SAY(s, quota, quota_hold, .reservation = id(1), .units = 1, .limit = 2), quota_released);
-    assert_int_equal(STAGE_SAY(s, quota, quota_hold, .reservation = id(2), .units = 2, .limit = 2), SOUK_ACCEPT);
-    assert_int_equal(STAGE_SAY(s, quota, quota_hold, .reservation = id(2), .units = 2, .limit = 2), SOUK_ACCEPT);
-    assert_int_equal(STAGE_SAY(s, quota, quota_hold, .reservation = id(3), .units = 1, .limit = 2), quota_limit);
-    assert_int_equal(STAGE_SAY(s, quota, quota_confirm, .reservation = id(2)), SOUK_ACCEPT);
-    assert_int_equal(STAGE_SAY(s, quota, quota_confirm, .reservation = id(2)), SOUK_ACCEPT);
-    assert_int_equal(STAGE_SAY(s, quota, quota_hold, .reservation = id(4), .units = UINT32_MAX, .limit = 2),
-                     quota_limit);
-    stage_close(s);
+    souk_kit *kit = open_stock(5);
+    SOUK_WHEN(kit, stock_release, .reservation = souk_kit_id(1));
+    SOUK_THEN(kit, stock_released, .reservation = souk_kit_id(1));
+    reserve(kit, 1);
+    SOUK_THEN_REFUSED(kit, stock_released);
+    assert_int_equal(show(kit).free, 5);
+    souk_kit_close(&kit);
+
+    kit = souk_kit_open(&quota_kind, "spring,ann");
+    SOUK_WHEN(kit, quota_release, .reservation = souk_kit_id(1));
+    SOUK_THEN(kit, quota_released, .reservation = souk_kit_id(1));
+    SOUK_WHEN(kit, quota_hold, .reservation = souk_kit_id(1), .units = 1, .limit = 2);
+    SOUK_THEN_REFUSED(kit, quota_released);
+    SOUK_WHEN(kit, quota_hold, .reservation = souk_kit_id(2), .units = 2, .limit = 2);
+    SOUK_THEN(kit, quota_held, .reservation = souk_kit_id(2), .units = 2, .limit = 2, .has_limit = true);
+    SOUK_WHEN(kit, quota_hold, .reservation = souk_kit_id(2), .units = 2, .limit = 2);
+    SOUK_THEN_NOTHING(kit);
+    SOUK_WHEN(kit, quota_hold, .reservation = souk_kit_id(3), .units = 1, .limit = 2);
+    SOUK_THEN_REFUSED(kit, quota_limit);
+    SOUK_WHEN(kit, quota_confirm, .reservation = souk_kit_id(2));
+    SOUK_THEN(kit, quota_confirmed, .reservation = souk_kit_id(2));
+    SOUK_WHEN(kit, quota_confirm, .reservation = souk_kit_id(2));
+    SOUK_THEN_NOTHING(kit);
+    SOUK_WHEN(kit, quota_hold, .reservation = souk_kit_id(4), .units = UINT32_MAX, .limit = 2);
+    SOUK_THEN_REFUSED(kit, quota_limit);
+    souk_kit_close(&kit);
 }
+
+static void
+top_up(souk_kit *kit, const char *key, int64_t amount)
+{
+    SOUK_WHEN(kit, account_top_up, .customer = SOUK_TEXT("ann"), .key = souk_text_of(key), .amount = amount,
+              .currency = SOUK_TEXT("EUR"));
+}
+
+static void
+top_ups_are_remembered(void **state SOUK_UNUSED)
+{
+    souk_kit *kit = souk_kit_open(&account_kind, "customer,ann");
+    souk_key posting = souk_kit_key(kit, "credit,a");
+    SOUK_WHEN_QUERIED(kit, account_show);
+    SOUK_THEN_REFUSED(kit, account_unknown);
+    SOUK_WHEN(kit, account_debit, .posting = souk_kit_id(1), .amount = 1, .currency = SOUK_TEXT("EUR"));
+    SOUK_THEN_REFUSED(kit, account_insufficient);
+    top_up(kit, "a", 100);
+    SOUK_THEN(kit, account_topped_up, .customer = SOUK_TEXT("ann"), .has_customer = true, .posting = posting,
+              .amount = 100, .currency = SOUK_TEXT("EUR"));
+    SOUK_THEN_TELLS(kit, souk_ref(account, souk_kit_key(kit, "book,issued-credit")), account_post, .amount = -100,
+                    .currency = SOUK_TEXT("EUR"));
+    SOUK_THEN_ANSWERED(kit, account_receipt, .posting = posting, .amount = 100, .balance = 100,
+                       .currency = SOUK_TEXT("EUR"));
+    for (int i = 0; i < 150; i++) {
+        char key[8] = { 'k', (char)('a' + i / 10), (char)('0' + i % 10) };
+        top_up(kit, key, 1);
+    }
+    top_up(kit, "a", 100);
+    SOUK_THEN_ANSWERED(kit, account_receipt, .posting = posting, .amount = 100, .balance = 100,
+                       .currency = SOUK_TEXT("EUR"));
+    SOUK_THEN_NOTHING(kit);
+    top_up(kit, "a", 101);
+    SOUK_THEN_REFUSED(kit, account_key_reused);
+    top_up(kit, "b", 0);
+    SOUK_THEN_REFUSED(kit, account_invalid);
+    top_up(kit, "b", INT64_MAX);
+    SOUK_THEN_REFUSED(kit, account_invalid);
+    struct account_view v;
+    assert_int_equal(SOUK_KIT_SHOW(kit, account_show, account_view, &v), SOUK_ACCEPT);
+    assert_true(v.balances.count == 1 && v.balances.at[0].amount == 250 && v.postings.count == 100 && v.count == 151);
+    souk_kit_close(&kit);
+}
+
+/* ---- On the stage: several. ---- */
 
 /* The payment took longer than the hold: one more hold is had, and the order is paid; or not, and all is undone. */
 static void
@@ -112,46 +213,11 @@ a_late_confirm_takes_another_hold(void **state SOUK_UNUSED)
     }
 }
 
-static souk_verdict
-top_up(struct stage *s, const char *key, int64_t amount)
-{
-    return STAGE_SAY(s, stage_account(s, "ann"), account_top_up, .customer = SOUK_TEXT("ann"), .key = stage_text(key),
-                     .amount = amount, .currency = SOUK_TEXT("EUR"));
-}
-
-static void
-top_ups_are_remembered(void **state SOUK_UNUSED)
-{
-    struct stage *s = stage_open();
-    struct account_receipt first, again;
-    assert_int_equal(top_up(s, "a", 100), SOUK_ACCEPT);
-    assert_true(stage_answer(s, souk_layout_of_account_receipt, &first) && first.balance == 100);
-    for (int i = 0; i < 150; i++) {
-        char key[8] = { 'k', (char)('a' + i / 10), (char)('0' + i % 10) };
-        assert_int_equal(top_up(s, key, 1), SOUK_ACCEPT);
-    }
-    assert_int_equal(top_up(s, "a", 100), SOUK_ACCEPT);
-    assert_true(stage_answer(s, souk_layout_of_account_receipt, &again) && again.balance == 100);
-    assert_true(souk_key_equal(first.posting, again.posting));
-    assert_int_equal(top_up(s, "a", 101), account_key_reused);
-    assert_int_equal(top_up(s, "b", 0), account_invalid);
-    assert_int_equal(top_up(s, "b", INT64_MAX), account_invalid);
-    struct account_view v;
-    assert_int_equal(stage_request(s, stage_account(s, "ann"), &account_show_query, &(struct account_show){}), 0);
-    assert_true(stage_answer(s, souk_layout_of_account_view, &v));
-    assert_true(v.balances.count == 1 && v.balances.at[0].amount == 250 && v.postings.count == 100 && v.count == 151);
-    assert_int_equal(stage_balance(s, stage_book(s, BOOK_ISSUED_CREDIT)), -250);
-    assert_int_equal(STAGE_SAY(s, stage_account(s, "bob"), account_debit, .posting = id(1), .amount = 1,
-                               .currency = SOUK_TEXT("EUR")), account_insufficient);
-    assert_int_equal(stage_request(s, stage_account(s, "bob"), &account_show_query, &(struct account_show){}),
-                     account_unknown);
-    stage_close(s);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hold_is_had_or_not),
         cmocka_unit_test(holds_end_by_one_alarm),
         cmocka_unit_test(undo_may_come_before_do),
         cmocka_unit_test(a_late_confirm_takes_another_hold),

@@ -123,7 +123,47 @@ on_ear_happened(struct ear *self, const struct ear_happened *c, souk_turn *turn)
 SOUK_VOLATILE(ear, EAR_TABLE);
 '''
 
+TEST = KIND.replace('souk/actor.h', 'souk/sim.h') + '''
+void test(void);
+void
+test(void)
+{
+    souk_kit *kit = souk_kit_open(&lamp_kind, "hall");
+    SOUK_GIVEN(kit, lamp_went, .on = true);
+    SOUK_WHEN(kit, lamp_other, .other = souk_kit_id(1));
+    SOUK_THEN_ASKS(kit, souk_ref(lamp, souk_kit_id(1)), lamp_turned, 10, lamp_turn, .on = true, .watts = 3);
+    SOUK_WHEN_LATE(kit, lamp_turned);
+    SOUK_THEN_REFUSED(kit, lamp_broken);
+    SOUK_WHEN_QUERIED(kit, lamp_show);
+    SOUK_THEN_ANSWERED(kit, lamp_view, .on = true);
+    souk_kit_close(&kit);
+    SOUK_KIT_RANDOM(.kind = &lamp_kind, .id = "hall", .seed = 1);
+}
+'''
+
 LISTENER = KIND[:KIND.index('#define LAMP_STATE')] + EAR  # A file has one kind.
+
+EMITS = 'souk_emit(turn, lamp_went, .on = c->on, .watts = c->watts)'
+# The same lamp after two changes: once it went on without watts, and before that under another word.
+AGED = (KIND.replace('EVENT(1, lamp_went, F(1, bool, on))', 'EVENT(3, lamp_went, F(1, bool, on) F(2, u32, watts))')
+        .replace('souk_emit(turn, lamp_went, .on = c->on)', EMITS)
+        .replace('SOUK_PROTOCOL(lamp, 9, LAMP_TABLE)', '''
+#define LAMP_PAST(LIFTED, F, L, O)                          \\
+    LIFTED(1, lamp_lit, lamp_went_2, F(1, u64, when))       \\
+    LIFTED(2, lamp_went_2, lamp_went, F(1, bool, on) O(2, text, why))
+SOUK_PROTOCOL(lamp, 9, LAMP_TABLE, LAMP_PAST)''')
+        .replace('SOUK_ACTOR(lamp, LAMP_TABLE)', '''
+static struct lamp_went_2
+lift_lamp_lit(const struct lamp_lit *old, struct souk_scratch *scratch SOUK_UNUSED)
+{
+    return (struct lamp_went_2){ .on = old->when > 0 };
+}
+static struct lamp_went
+lift_lamp_went_2(const struct lamp_went_2 *old, struct souk_scratch *scratch SOUK_UNUSED)
+{
+    return (struct lamp_went){ .on = old->on, .watts = 40 };
+}
+SOUK_ACTOR(lamp, LAMP_TABLE, LAMP_PAST)'''))
 
 COMPILERS = [c for c in ('gcc', 'clang') if shutil.which(c)]
 
@@ -159,6 +199,19 @@ class CompileErrors(unittest.TestCase):
                 ('pointer', 'struct lamp_went e;', 'struct lamp_view e;')):
             self.fails(culprit, (old, new), text=LISTENER)
 
+    def test_a_test(self):
+        for compiler in COMPILERS:
+            self.assertIsNone(self.said(compiler, text=TEST))
+        for culprit, old, new in (
+                ('lamp_turn: a required field is not given', ', .on = true, .watts = 3);', ', .on = true);'),
+                ('[\'‘]watt[\'’]', '.on = true, .watts', '.on = true, .watt'),
+                ('lamp_turn_event', 'SOUK_GIVEN(kit, lamp_went, ', 'SOUK_GIVEN(kit, lamp_turn, .watts = 1, '),
+                ('lamp_went_command', 'SOUK_WHEN(kit, lamp_other, .other = souk_kit_id(1))',
+                 'SOUK_WHEN(kit, lamp_went, .on = true)'),
+                ('lamp_turned_answers_lamp_other', 'lamp_turn, .on = true, .watts = 3',
+                 'lamp_other, .other = souk_kit_id(1)')):
+            self.fails(culprit, (old, new), text=TEST)
+
     def test_a_missing_handler(self):
         self.fails('decide_lamp_turned', ('decide_lamp_turned(const', 'decide_lamp_turnt(const'))
         self.fails('apply_lamp_went', ('apply_lamp_went(struct', 'apply_lamp_want(struct'))
@@ -186,6 +239,45 @@ class CompileErrors(unittest.TestCase):
 
     def test_numbers_count_up(self):
         self.fails('watts', ('F(2, u32, watts)', 'F(3, u32, watts)'))
+
+
+class PastCompileErrors(CompileErrors):
+    """The same for a kind with a past, and what may be wrong with that."""
+    kind = AGED
+
+    def test_a_missing_or_mistyped_lift(self):
+        self.fails('lift_lamp_lit', ('lift_lamp_lit(const', 'lift_lamp_lid(const'))
+        self.fails('lamp_lit', ('(const struct lamp_lit *old', '(const struct lamp_went *old'), ('old->when > 0', 'old->on'))
+        self.fails('struct lamp_went_2', ('struct lamp_went_2\nlift_lamp_lit', 'struct lamp_went\nlift_lamp_lit'),
+                   ('(struct lamp_went_2){ .on = old->when > 0 }', '(struct lamp_went){ .on = old->when > 0 }'))
+        self.fails('discards', ('lift_lamp_lit(const struct', 'lift_lamp_lit(struct'))
+
+    def test_the_past_cannot_be_emitted_or_subscribed_to(self):
+        self.fails('lamp_went_2_event', (EMITS, 'souk_emit(turn, lamp_went_2, .on = c->on)'))
+
+    def test_it_leads_to_an_event_of_today(self):
+        self.fails('souk_happens_lamp_turn', ('lamp_lit, lamp_went_2,', 'lamp_lit, lamp_turn,'))
+        self.fails('lamp_went_2: is lifted to no event of a higher number',
+                   ('lamp_went_2, lamp_went,', 'lamp_went_2, lamp_lit,'))
+
+    def test_its_numbers_are_its_own(self):
+        self.fails('duplicate', ('LIFTED(1, lamp_lit', 'LIFTED(3, lamp_lit'))
+
+    def test_both_tables_are_needed(self):
+        self.fails('lamp_lit', ('SOUK_PROTOCOL(lamp, 9, LAMP_TABLE, LAMP_PAST)', 'SOUK_PROTOCOL(lamp, 9, LAMP_TABLE)'))
+
+    def test_a_missing_handler(self):
+        self.fails('apply_lamp_went', ('apply_lamp_went(struct', 'apply_lamp_want(struct'))
+
+    def test_a_misspelt_or_missing_field(self):
+        self.fails('[\'‘]wen[\'’]', ('old->when', 'old->wen'))
+        self.fails('lamp_went: a required field is not given', (', .watts = c->watts', ''))
+
+    def test_decide_cannot_change_the_state(self):
+        self.fails('read-only|const-qualified', (EMITS, 'l->on = c->on'))
+
+    def test_a_command_is_no_event_and_an_ask_has_its_own_reply(self):
+        self.fails('lamp_turn_event', (EMITS, 'souk_emit(turn, lamp_turn, 1, 2)'))
 
 
 class VolatileCompileErrors(CompileErrors):

@@ -361,6 +361,51 @@ closing_forgets_what_is_under_way(void **state)
     assert_int_equal(answers, 0);
 }
 
+/* A port whose queue of connections is full: the kernel leaves further ones unanswered. */
+static uint16_t
+full_port(int *listener, int waiting[], unsigned count)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    *listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(*listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(*listener, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(listen(*listener, 0), 0);
+    for (unsigned i = 0; i < count; i++) {
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(waiting[i], (struct sockaddr *)&address, size);
+    }
+    return ntohs(address.sin_port);
+}
+
+/* The library closes the socket of a connection that doesn't come about before it says that it needs no watching. */
+static void
+connections_that_never_come_about_can_be_given_up(void **state)
+{
+    enum { QUEUE = 4, REQUESTS = 3 };
+    int listener, waiting[QUEUE];
+    (void)state;
+    uint16_t port = full_port(&listener, waiting, QUEUE);
+    open_fetch(&(struct souk_fetch_options){ .connections = 8, .connect_ms = 300 });
+    for (unsigned i = 0; i < REQUESTS; i++)
+        assert_int_equal(send_to("GET", url_of(port, "/"), "", 5000), SOUK_OK);
+    uint64_t end = now_ns() + 5000000000ull;
+    while (answers < REQUESTS && now_ns() < end) {
+        (void)souk_loop_poll(loop, 10000000);
+        souk_fetch_tick(fetch, now_ns());
+    }
+    assert_int_equal(answers, REQUESTS);
+    for (unsigned i = 0; i < REQUESTS; i++)
+        assert_int_equal(send_to("GET", url_of(port, "/"), "", 5000), SOUK_OK);
+    for (unsigned i = 0; i < 5; i++)
+        (void)souk_loop_poll(loop, 10000000);
+    assert_int_equal(answers, REQUESTS);
+    souk_fetch_close(&fetch);
+    for (unsigned i = 0; i < QUEUE; i++)
+        close(waiting[i]);
+    close(listener);
+}
+
 int
 main(void)
 {
@@ -370,6 +415,7 @@ main(void)
         TEST(what_takes_too_long_is_late), TEST(a_large_body_is_refused), TEST(redirections_are_not_followed),
         TEST(nobody_there_is_an_input_output_fault), TEST(a_broken_answer_is_unknown),
         TEST(an_endless_head_is_refused), TEST(what_is_no_request_is_refused),
+        TEST(connections_that_never_come_about_can_be_given_up),
         TEST(closing_forgets_what_is_under_way)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

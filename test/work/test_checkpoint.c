@@ -73,7 +73,7 @@ names_ascend(void **state)
     souk_table_name(names[1], 8, 255);
     souk_head_name(names[2], 8);
     souk_snapshot_name(names[3], 256, 1, (souk_key){ 0, 1 });
-    memcpy(names[4], "h", 1);
+    memcpy(names[4], "m", 1);
     for (unsigned i = 1; i < 5; i++) assert_true(memcmp(names[i - 1], names[i], SOUK_SNAPSHOT_NAME) < 0);
     uint64_t number;
     uint32_t kind;
@@ -81,6 +81,9 @@ names_ascend(void **state)
     assert_true(souk_snapshot_parse_name((struct souk_bytes){ names[0], SOUK_SNAPSHOT_NAME }, &number, &kind, &key));
     assert_true(number == 7 && kind == 63 && key.low == UINT64_MAX);
     assert_false(souk_snapshot_parse_name((struct souk_bytes){ names[2], SOUK_HEAD_NAME }, &number, &kind, &key));
+    assert_true(souk_head_parse_name((struct souk_bytes){ names[2], SOUK_HEAD_NAME }, &number));
+    assert_int_equal(number, 8);
+    assert_false(souk_head_parse_name((struct souk_bytes){ names[1], SOUK_TABLE_NAME }, &number));
 }
 
 /* All that a message is, in a table and back. */

@@ -145,7 +145,8 @@ static souk_err
 check_ours(struct opening *o)
 {
     static const char *const ours[] = { ".", "..", "lock", "tail", "tail.new", "journal", "vault", "reserve", "turns",
-                                        "identity.new", "lost+found", "souk.sock", "souk.endpoint" };
+                                        "identity.new", "lost+found", "contract", "souk.sock", "souk.endpoint",
+                                        "souk.http" };
     DIR *listing = opendir(o->data->directory);
     if (listing == NULL)
         return souk_file_fault(souk_file_err(errno), o->why, o->why_size, "%s cannot be listed: %s", o->data->directory,

@@ -584,8 +584,8 @@ vault_last(souk_vault *face, struct souk_bytes prefix, void *name, size_t room, 
         err = *length <= room ? SOUK_OK : SOUK_ERR_TOO_LARGE;
     if (err == SOUK_OK)
         memcpy(name, found, *length);
-    souk_err ended = scan_end(base, it, SOUK_OK, read_fault);
-    return ended != SOUK_OK ? ended : err;
+    souk_err damage = scan_end(base, it, SOUK_OK, read_fault);
+    return damage != SOUK_OK ? damage : err;
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "store/data.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -401,26 +402,25 @@ fill_up(souk_journal *journal, uint64_t *at)
     return err;
 }
 
-/* Somebody else takes what is left of a disk. */
-static void
-crowd_out(const char *mounted)
-{
-    static const uint8_t block[65536];
-    char *path = below(mounted, "other");
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    while (write(fd, block, sizeof block) > 0) continue;
-    assert_int_equal(errno, ENOSPC);
-    close(fd);
-    free(path);
-}
-
 static souk_err
 count_group(void *arg, uint64_t first, struct souk_bytes bytes)
 {
     (void)first, (void)bytes;
     ++*(uint64_t *)arg;
     return SOUK_OK;
+}
+
+/* Somebody else takes what LevelDB gave back of tables that it could not write. */
+static void
+fill_rest(const char *mounted)
+{
+    static const uint8_t block[4096];
+    char *path = below(mounted, "ballast");
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    while (write(fd, block, sizeof block) > 0) {}
+    close(fd);
+    free(path);
 }
 
 static void
@@ -445,7 +445,7 @@ test_full(void **state)
     assert_int_equal(fill_up(data.journal, &at), SOUK_ERR_FULL);
     uint64_t end = at;
     assert_non_null(strstr(data.journal->why, "No space left"));
-    crowd_out(mounted); /* LevelDB may have freed something since. */
+    fill_rest(mounted);
     assert_int_equal(souk_data_room(&data), 0);
     assert_int_equal(data.reserve_kept, SOUK_RESERVE_RELEASED); /* There is space again, but the journal stays shut. */
     assert_int_equal(fill_up(data.journal, &at), SOUK_ERR_FULL);
@@ -453,7 +453,7 @@ test_full(void **state)
     souk_data_close(&data);
     /* Recovery writes the whole log into a table: with the reserve there is room for it, or an error that says so. */
     souk_err err = open_at(&data, directory, false);
-    assert_true(err == SOUK_OK || err == SOUK_ERR_FULL);
+    assert_true(err == SOUK_ERR_FULL || err == SOUK_OK); /* Or a log that was begun lately fits into the reserve. */
     if (err == SOUK_OK) souk_data_close(&data);
     assert_int_equal(mount("none", mounted, "tmpfs", MS_REMOUNT, "size=128m"), 0);
     assert_int_equal(open_at(&data, directory, false), SOUK_OK);

@@ -28,7 +28,8 @@ LIBRARIES = {
 }
 
 LINES_MAX = 600
-LONGER = {'test/gateway/test_http.c': 760, 'runtime/store/leveldb.c': 640}  # file: lines it may have, for the few that are one table or one idea.
+# file: lines it may have, for the few that are one table or one idea, or alone know a library.
+LONGER = {'test/gateway/test_http.c': 760, 'runtime/store/leveldb.c': 630}
 COLUMNS_MAX = 120
 
 # What only runtime/world/ may do. (Files and sockets of the wrapped libraries lie behind seams of their own.)

@@ -1,46 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/sim.c -- a node in one thread from one seed; see souk/sim.h. */
+/* node/sim.c -- nodes in one thread from one seed: the steps; see souk/sim.h.
+ *
+ * All that threads do in a real node are doers here: each step lets one of them do one round of what it does there in a
+ * loop. In a few places within a round (souk_meanwhile()) others of the same node do rounds of theirs, as they would
+ * beside it. Which one, is drawn; who has nothing to do is passed over. When nobody has, and only then, a node that
+ * was settling has settled, or time passes. */
+#include "node/sim_inside.h"
+
 #include "base/panic.h"
-#include "store/memory.h"
-#include "work/partition.h"
-#include "world/sim.h"
-#include <souk/sim.h>
 
 #include <stdlib.h>
 
-enum { BODY_MAX = 64 << 10 };
+void
+souk_sim_note_bytes(souk_sim *sim, uint64_t what, const void *at, size_t length)
+{
+    struct souk_link link = souk_hash_link((struct souk_link){ what, sim->counts.trace }, at, length);
+    souk_sim_note(sim, link.high, link.low);
+}
 
-struct souk_sim {
-    struct souk_sim_options options;
-    struct souk_sim_world world;
-    souk_memory_store *store;
-    souk_journal *journal;
-    souk_vault *vault;
-    struct souk_partition *partition;
-    struct souk_secret secret;
-    unsigned workers;
-    uint64_t expected_ms; /* When something outside happens; 0: nothing does. */
-    struct souk_sim_request *under_way;
-    struct souk_sim_counts counts;
-    uint8_t *scratch;
-    uint8_t *body;
-};
+/* ---- What the world asks. ---- */
+
+static souk_sim *
+sim_of(void *self)
+{
+    return (souk_sim *)(void *)((char *)self - offsetof(souk_sim, world));
+}
+
+static bool
+rare(void *self, unsigned point)
+{
+    souk_sim *sim = sim_of(self);
+    bool happens = !sim->still && souk_sim_one_of(sim, &sim->rare_chance, sim->rare_one_in[point]);
+    if (happens) souk_sim_note(sim, 'r', point);
+    return happens;
+}
+
+static unsigned
+doers_of(const struct souk_sim_node *node)
+{
+    return node->workers + SOUK_SIM_DOERS;
+}
+
+/* What the node has put into its ring since, and how far its disk and its workers have come. */
+static void
+note_progress(struct souk_sim_node *node, unsigned doer)
+{
+    souk_sim *sim = node->sim;
+    struct souk_partition *p = node->partition;
+    souk_sim_note(sim, (uint64_t)node->number << 32 | doer, atomic_load(&p->durable));
+    for (uint64_t position = atomic_load(&p->position); node->noted < position; node->noted++) {
+        struct souk_ring_place *place = &p->ring[(node->noted + 1) % SOUK_RING];
+        if (atomic_load(&place->position) != node->noted + 1) break; /* Its place is not filled yet. */
+        souk_sim_note_bytes(sim, node->noted, place->batch.at + 16, place->batch.length - 16); /* Without its link. */
+    }
+    if (doer >= node->workers) return;
+    struct souk_worker *w = p->workers[doer];
+    souk_sim_note(sim, souk_worker_turns(w), atomic_load_explicit(&w->counted[SOUK_N_MESSAGES], memory_order_relaxed));
+}
+
+/* One round of a doer that is not in the middle of one. */
+static bool
+run(struct souk_sim_node *node, unsigned doer)
+{
+    souk_sim *sim = node->sim;
+    struct souk_partition *p = node->partition;
+    struct souk_sim_node *outer = sim->at;
+    bool did;
+    if (node->running & 1u << doer) return false;
+    node->running |= 1u << doer;
+    sim->at = node;
+    if (doer < node->workers) {
+        p->workers[doer]->slice_turns_end = 1 + (uint32_t)souk_sim_below(&sim->world, 24);
+        p->workers[doer]->slice_turns_max = 1 + (uint32_t)souk_sim_below(&sim->world, 16);
+        did = souk_worker_step(p->workers[doer]);
+    } else {
+        unsigned other = doer - node->workers;
+        did = other == SOUK_SIM_COMMITTER ? souk_commit_step(p)
+              : other == SOUK_SIM_KEEPER  ? souk_keeper_step(p)
+                                          : souk_topics_step(p);
+    }
+    sim->at = outer;
+    node->running &= ~(1u << doer);
+    if (did) note_progress(node, doer);
+    return did;
+}
+
+/* Within a round: others of the node run, or its machine stops. What the round still does then comes to nothing, since
+ * nothing of it becomes durable. */
+static void
+meanwhile(void *self)
+{
+    enum { DEPTH = 3, OFTEN = 4, SELDOM = 8 };
+    souk_sim *sim = sim_of(self);
+    struct souk_sim_node *node = sim->at;
+    if (node->dies || souk_memory_store_ended(node->store)) return;
+    if (souk_sim_dies(sim, (uint64_t)sim->options.crash_one_in * SELDOM)) {
+        node->dies = true;
+        souk_memory_store_end(node->store, 0);
+        return;
+    }
+    if (sim->depth == DEPTH || souk_sim_below(&sim->world, OFTEN)) return;
+    sim->depth++;
+    (void)run(node, (unsigned)souk_sim_below(&sim->world, doers_of(node)));
+    sim->depth--;
+}
+
+/* ---- Opening and closing. ---- */
 
 static void
-start(souk_sim *sim)
+draw_rare(souk_sim *sim)
 {
-    char why[200] = "";
-    souk_err err = souk_memory_store_journal(sim->store, &sim->journal);
-    if (!err) err = souk_memory_store_vault(sim->store, &sim->vault);
-    struct souk_partition_options options = {
-        .world = &sim->world.world, .kinds = sim->options.kinds, .ports = sim->options.ports, .journal = sim->journal,
-        .vault = sim->vault, .secret = sim->secret, .workers = sim->workers, .actors_max = sim->options.actors_max,
-        .volatile_max = sim->options.volatile_max, .checkpoint_bytes = UINT64_MAX,
-    };
-    if (!err) err = souk_partition_open(&sim->partition, &options, why, sizeof why);
-    if (!err) err = souk_partition_settle(sim->partition);
-    if (err) souk_panic(__FILE__, __LINE__, *why ? why : souk_err_text(err));
-    souk_ports_open(sim->partition->workers[0]);
+    enum { HALF = 2, LEAST = 2, POWERS = 6 };
+    for (unsigned i = 0; i < SOUK_RARE_COUNT; i++) {
+        uint64_t drawn = souk_sim_next(&sim->rare_chance);
+        sim->rare_one_in[i] = drawn % HALF ? 0 : LEAST << drawn / HALF % POWERS;
+        if (!sim->options.buggify) sim->rare_one_in[i] = 0;
+    }
 }
 
 souk_sim *
@@ -51,13 +126,29 @@ souk_sim_open(const struct souk_sim_options *options)
     sim->options = *options;
     souk_panic_note("in a simulation, seed %llu", (unsigned long long)options->seed);
     souk_sim_world_init(&sim->world, options->seed);
+    sim->world.world.rare = options->buggify ? rare : NULL;
+    sim->world.world.meanwhile = meanwhile;
+    sim->crash_chance = souk_hash_mix(options->seed + 1);
+    sim->disk_chance = souk_hash_mix(options->seed + 2);
+    sim->rare_chance = souk_hash_mix(options->seed + 3);
+    sim->client_due_ns = UINT64_MAX;
+    draw_rare(sim);
+    static const struct souk_sim_net none;
+    if (memcmp(&options->net, &none, sizeof none) || options->arrived)
+        sim->links = souk_links_open(souk_hash_mix(options->seed + 4), &options->net);
     sim->world.world.random(&sim->world, sim->secret.bytes, sizeof sim->secret.bytes);
-    sim->workers = options->workers ? options->workers : 1 + (unsigned)souk_sim_below(&sim->world, 3);
-    sim->store = souk_memory_store_open();
     sim->scratch = malloc(SOUK_SCRATCH_BYTES);
-    sim->body = malloc(BODY_MAX);
-    souk_assert(sim->scratch && sim->body);
-    start(sim);
+    sim->body = malloc(SOUK_SIM_BODY_MAX);
+    sim->nodes_count = options->nodes ? options->nodes : 1;
+    sim->nodes = calloc(sim->nodes_count, sizeof *sim->nodes);
+    souk_assert(sim->scratch && sim->body && sim->nodes);
+    if (options->crashed_at) options->crashed_at->count = 0;
+    for (unsigned i = 0; i < sim->nodes_count; i++) {
+        struct souk_sim_node *node = &sim->nodes[i];
+        *node = (struct souk_sim_node){ .sim = sim, .number = i, .store = souk_memory_store_open() };
+        souk_memory_store_choose(node->store, souk_sim_disk_fault, node);
+        souk_sim_start(node);
+    }
     return sim;
 }
 
@@ -67,177 +158,160 @@ souk_sim_close(souk_sim **sim_p)
     souk_sim *sim = *sim_p;
     *sim_p = NULL;
     if (!sim) return;
-    souk_partition_close(&sim->partition);
-    souk_memory_store_close(&sim->store);
+    for (unsigned i = 0; i < sim->nodes_count; i++) {
+        struct souk_sim_node *node = &sim->nodes[i];
+        (void)souk_sim_lose(node);
+        souk_partition_close(&node->partition);
+        souk_memory_store_close(&node->store);
+    }
+    souk_links_close(&sim->links);
+    free(sim->nodes);
     free(sim->scratch);
     free(sim->body);
     free(sim);
     souk_panic_note_clear();
 }
 
-/* ---- Requests. ---- */
-
-static void
-unlink_request(souk_sim *sim, struct souk_sim_request *r)
-{
-    struct souk_sim_request **at = &sim->under_way;
-    while (*at != r) at = &(*at)->next_;
-    *at = r->next_;
-}
-
-static void
-answered(struct souk_request *request, const struct souk_reply *reply)
-{
-    struct souk_sim_request *r = (struct souk_sim_request *)(void *)request;
-    souk_sim *sim = r->sim_;
-    unlink_request(sim, r);
-    r->request.done = r->done_;
-    r->done_(request, reply);
-}
-
-souk_err
-souk_sim_ask(souk_sim *sim, struct souk_sim_request *r, const void *message)
-{
-    souk_worker *w = sim->partition->workers[souk_sim_below(&sim->world, sim->workers)];
-    r->done_ = r->request.done;
-    r->request.done = answered;
-    r->sim_ = sim;
-    souk_err err = souk_worker_ask_with(w, &r->request, message);
-    if (err) {
-        r->request.done = r->done_;
-        return err;
-    }
-    r->next_ = sim->under_way;
-    sim->under_way = r;
-    return SOUK_OK;
-}
-
-/* Of the node's present life. */
-static uint64_t
-count_faults(const souk_sim *sim)
-{
-    uint64_t faults = 0;
-    for (unsigned i = 0; i < sim->workers; i++)
-        for (unsigned k = 0; k < SOUK_KINDS_MAX; k++)
-            faults += atomic_load_explicit(&sim->partition->workers[i]->slice.tally[k].faults, memory_order_relaxed);
-    return faults;
-}
-
-void
-souk_sim_crash(souk_sim *sim)
-{
-    sim->counts.crashes++;
-    sim->counts.faults += count_faults(sim);
-    souk_partition_close(&sim->partition);
-    souk_memory_store_crash(sim->store);
-    struct souk_sim_request *lost = sim->under_way, *next;
-    sim->under_way = NULL;
-    sim->world.now_ns += souk_sim_below(&sim->world, UINT64_C(20000000000)); /* It takes a while to come back. */
-    start(sim);
-    for (; lost; lost = next) {
-        next = lost->next_;
-        lost->request.done = lost->done_;
-        if (lost->lost) lost->lost(lost);
-    }
-}
-
-struct call { struct souk_sim_request r; souk_sim *sim; struct souk_reply reply; bool done, lost; };
-
-static void
-call_done(struct souk_request *request, const struct souk_reply *reply)
-{
-    struct call *call = (struct call *)(void *)request;
-    call->reply = *reply;
-    souk_assert(reply->body.length <= BODY_MAX);
-    if (reply->body.length) memcpy(call->sim->body, reply->body.at, reply->body.length);
-    call->reply.body.at = call->sim->body;
-    call->done = true;
-}
-
-static void
-call_lost(struct souk_sim_request *r)
-{
-    ((struct call *)(void *)r)->lost = true;
-}
-
-struct souk_reply
-souk_sim_tell(souk_sim *sim, souk_ref to, const struct souk_row *row, const void *message,
-              const struct souk_layout *layout, void *view)
-{
-    struct call call = { .sim = sim, .lost = true };
-    while (!call.done) {
-        if (call.lost) {
-            call.lost = false;
-            call.r = (struct souk_sim_request){
-                .request = { .to = to, .row = row, .within_ms = 60000, .done = call_done }, .lost = call_lost };
-            souk_err err = souk_sim_ask(sim, &call.r, message);
-            souk_assert(!err);
-        }
-        bool ran = souk_sim_step(sim);
-        souk_assert(ran || call.done || call.lost);
-    }
-    if (view && call.reply.ending == SOUK_DONE) {
-        const uint8_t *at = call.reply.body.at;
-        struct souk_scratch scratch = { sim->scratch, sim->scratch + SOUK_SCRATCH_BYTES };
-        struct souk_reader in = { .at = at, .end = at + call.reply.body.length, .scratch = &scratch };
-        bool fits = layout->get(&in, view);
-        souk_assert(fits);
-    }
-    return call.reply;
-}
-
 /* ---- Steps. ---- */
 
-static bool
-one_of(souk_sim *sim, uint32_t one_in)
-{
-    return one_in && souk_sim_below(&sim->world, one_in) == 0;
-}
-
-/* Runs something that has work, beginning anywhere; the journal is lazy, so that much is undone by a crash. */
+/* Somebody who has something to do does it, beginning with anyone. */
 static bool
 run_any(souk_sim *sim)
 {
-    struct souk_partition *p = sim->partition;
-    unsigned doers = sim->workers + 2, first = (unsigned)souk_sim_below(&sim->world, doers);
-    for (unsigned i = 0; i < doers; i++) {
-        unsigned doer = (first + i) % doers;
-        if (doer < sim->workers) p->workers[doer]->slice_turns_end = 1 + (uint32_t)souk_sim_below(&sim->world, 24);
-        bool did = doer < sim->workers      ? souk_worker_step(p->workers[doer])
-                   : doer == sim->workers   ? souk_commit_step(p)
-                   : souk_keeper_step(p)    ? true
-                                            : souk_topics_step(p);
-        if (did) return true;
+    unsigned all = 0, first;
+    for (unsigned i = 0; i < sim->nodes_count; i++) all += doers_of(&sim->nodes[i]);
+    first = (unsigned)souk_sim_below(&sim->world, all);
+    for (unsigned n = 0; n < all; n++) {
+        unsigned doer = (first + n) % all, node = 0;
+        for (; doer >= doers_of(&sim->nodes[node]); node++) doer -= doers_of(&sim->nodes[node]);
+        if (run(&sim->nodes[node], doer)) return true;
+        if (sim->nodes[node].dies) return true;
     }
     return false;
+}
+
+/* Each actor in memory keeps what its kind promises, after whatever step. */
+static void
+check_actors(const struct souk_partition *p)
+{
+    for (unsigned n = 0; n < SOUK_SHARDS; n++) {
+        const struct souk_directory *d = &p->shards[n].directory;
+        for (uint32_t i = 0; d->count && i < d->slots; i++) {
+            const struct souk_cell *cell = souk_cell_at(d, i);
+            if (!cell || cell->kind->policy || cell->loading || cell->broken || !cell->kind->check) continue;
+            cell->kind->check(cell->state);
+        }
+    }
+}
+
+/* What became of the nodes in this step. */
+static void
+look_after(souk_sim *sim)
+{
+    uint32_t every = sim->options.check_every ? sim->options.check_every : 1;
+    for (unsigned i = 0; i < sim->nodes_count; i++) {
+        struct souk_sim_node *node = &sim->nodes[i];
+        struct souk_partition *p = node->partition;
+        if (node->dies || souk_memory_store_ended(node->store)) {
+            sim->counts.crashes++;
+            souk_sim_restart(node);
+            continue;
+        }
+        if (atomic_load(&p->fault)) {
+            if (!node->failed) souk_panic(__FILE__, __LINE__, "the node stopped, and its disk had not failed");
+            sim->counts.stops++;
+            souk_sim_restart(node);
+            continue;
+        }
+        if (node->crowded_ns && sim->world.now_ns >= node->crowded_ns) {
+            node->crowded_ns = 0;
+            atomic_store(&p->disk_full, false);
+        }
+        if (sim->counts.steps % every == 0) check_actors(p);
+    }
+}
+
+static void
+misfortune(souk_sim *sim)
+{
+    enum { CROWD_MS = 3000 };
+    struct souk_sim_node *node = &sim->nodes[souk_sim_below(&sim->world, sim->nodes_count)];
+    if (souk_sim_one_of(sim, &sim->world.chance, sim->options.checkpoint_one_in))
+        atomic_store(&node->partition->checkpoint_wanted, true);
+    if (souk_sim_one_of(sim, &sim->disk_chance, sim->options.disk.crowd_one_in)) {
+        node->crowded_ns = sim->world.now_ns + souk_sim_next(&sim->disk_chance) % (CROWD_MS * UINT64_C(1000000));
+        atomic_store(&node->partition->disk_full, true);
+    }
+}
+
+/* Nobody has anything to do: nodes have settled, and their doors open. */
+static bool
+settled(souk_sim *sim)
+{
+    bool any = false;
+    for (unsigned i = 0; i < sim->nodes_count; i++) {
+        struct souk_sim_node *node = &sim->nodes[i];
+        if (node->open) continue;
+        any = node->open = true;
+        souk_sim_note(sim, 'o', i);
+        souk_partition_settled(node->partition);
+        souk_ports_open(node->partition->workers[0]);
+        souk_sim_let_in(node);
+    }
+    return any;
+}
+
+static uint64_t
+until(uint64_t now, uint64_t due)
+{
+    return due == UINT64_MAX ? due : due > now ? due - now : 0;
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Time passes until somebody has something to do. False: nobody ever will. */
+static bool
+sleep_all(souk_sim *sim)
+{
+    uint64_t idle = until(sim->world.now_ns, sim->client_due_ns), now = souk_sim_now_ms(sim);
+    for (unsigned i = 0; i < sim->nodes_count; i++) {
+        const struct souk_sim_node *node = &sim->nodes[i];
+        for (unsigned w = 0; w < node->workers; w++) idle = least(idle, souk_worker_idle_ns(node->partition->workers[w]));
+        if (node->crowded_ns) idle = least(idle, until(sim->world.now_ns, node->crowded_ns));
+    }
+    if (sim->links) idle = least(idle, until(sim->world.now_ns, souk_links_next_ns(sim->links)));
+    if (sim->expected_ms)
+        idle = least(idle, sim->expected_ms > now ? (sim->expected_ms - now) * 1000000 : 0);
+    if (idle == UINT64_MAX) return false;
+    sim->world.now_ns += idle + 1000000;
+    return true;
 }
 
 bool
 souk_sim_step(souk_sim *sim)
 {
-    struct souk_partition *p = sim->partition;
+    enum { LINKS_ONE_IN = 3, STEP_NS = 20000 };
+    souk_assert(!sim->at); /* Not from within a step. */
     sim->counts.steps++;
-    sim->world.now_ns += souk_sim_below(&sim->world, 20000);
-    if (one_of(sim, sim->options.crash_one_in)) {
-        souk_sim_crash(sim);
+    sim->world.now_ns += souk_sim_below(&sim->world, STEP_NS);
+    if (souk_sim_dies(sim, sim->options.crash_one_in)) {
+        souk_sim_crash_node(sim, (unsigned)souk_sim_below(&sim->world, sim->nodes_count));
         return true;
     }
-    if (one_of(sim, sim->options.checkpoint_one_in)) atomic_store(&p->checkpoint_wanted, true);
-    if (run_any(sim)) return true;
-    souk_assert(!atomic_load(&p->fault));
-    uint64_t idle = UINT64_MAX;
-    for (unsigned i = 0; i < sim->workers; i++) {
-        uint64_t ns = souk_worker_idle_ns(p->workers[i]);
-        if (ns < idle) idle = ns;
+    misfortune(sim);
+    bool did = souk_sim_below(&sim->world, LINKS_ONE_IN) == 0 && souk_sim_links_step(sim);
+    did = did || run_any(sim) || souk_sim_links_step(sim);
+    if (!did) { /* Perhaps only by a rare chance. */
+        sim->still = true;
+        did = run_any(sim) || settled(sim);
+        sim->still = false;
     }
-    uint64_t now = souk_sim_now_ms(sim);
-    if (sim->expected_ms) {
-        uint64_t ns = sim->expected_ms > now ? (sim->expected_ms - now) * 1000000 : 0;
-        if (ns < idle) idle = ns;
-    }
-    if (idle == UINT64_MAX) return false;
-    sim->world.now_ns += idle + 1000000;
-    return true;
+    look_after(sim);
+    return did || sleep_all(sim);
 }
 
 void
@@ -262,6 +336,27 @@ souk_sim_pass(souk_sim *sim, uint64_t ms)
         if (!souk_sim_step(sim)) sim->world.now_ns = end;
 }
 
+void
+souk_sim_crash(souk_sim *sim)
+{
+    souk_sim_crash_node(sim, 0);
+}
+
+void
+souk_sim_crash_node(souk_sim *sim, unsigned node)
+{
+    souk_assert(!sim->at && node < sim->nodes_count);
+    sim->counts.crashes++;
+    souk_sim_restart(&sim->nodes[node]);
+}
+
+void
+souk_sim_calm(souk_sim *sim)
+{
+    sim->calm = true;
+    if (sim->links) souk_links_calm(sim->links);
+}
+
 /* ---- What can be asked of it. ---- */
 
 souk_key
@@ -279,7 +374,7 @@ souk_sim_key_pair(const souk_sim *sim, souk_key first, souk_key second)
 uint64_t
 souk_sim_now_ms(const souk_sim *sim)
 {
-    return souk_partition_now_ms(sim->partition);
+    return souk_partition_now_ms(sim->nodes[0].partition);
 }
 
 uint64_t
@@ -291,30 +386,30 @@ souk_sim_draw(souk_sim *sim, uint64_t below)
 souk_worker *
 souk_sim_door(souk_sim *sim)
 {
-    return sim->partition->workers[0];
+    return sim->nodes[0].partition->workers[0];
 }
 
 struct souk_sim_counts
 souk_sim_counts(const souk_sim *sim)
 {
     struct souk_sim_counts counts = sim->counts;
-    counts.faults += count_faults(sim);
-    counts.position = atomic_load(&sim->partition->durable);
-    counts.trace = sim->partition->link.low;
-    counts.checkpoints = atomic_load(&sim->partition->checkpoints);
+    for (unsigned i = 0; i < sim->nodes_count; i++) counts.faults += souk_sim_node_faults(&sim->nodes[i]);
+    counts.position = atomic_load(&sim->nodes[0].partition->durable);
+    counts.checkpoints = atomic_load(&sim->nodes[0].partition->checkpoints);
+    counts.trace = souk_hash_mix(counts.trace ^ sim->world.chance);
     return counts;
 }
 
 struct souk_journal *
 souk_sim_journal(souk_sim *sim)
 {
-    return sim->journal;
+    return sim->nodes[0].journal;
 }
 
 struct souk_vault *
 souk_sim_vault(souk_sim *sim)
 {
-    return sim->vault;
+    return sim->nodes[0].vault;
 }
 
 const struct souk_secret *
@@ -326,5 +421,5 @@ souk_sim_secret(const souk_sim *sim)
 struct souk_memory_store *
 souk_sim_store(souk_sim *sim)
 {
-    return sim->store;
+    return sim->nodes[0].store;
 }

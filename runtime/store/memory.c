@@ -8,86 +8,35 @@
  *
  * Invariant: a group or a batch of entries is there wholly or not at all, but for SOUK_MEMORY_TORN. */
 #define _GNU_SOURCE
-#include "store/memory.h"
+#include "store/memory_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { VAULT_NAME_MAX = 64 };
-
-struct group {
-    uint64_t first, last;
-    uint8_t *bytes;
-    size_t length;
-    bool live, durable;
-};
-
-struct entry {
-    uint8_t *name, *value;
-    size_t name_length, value_length;
-};
-
-/* Entries, in the order of their names. */
-struct shelf {
-    struct entry *at;
-    size_t count, room;
-};
-
-struct plan {
-    enum souk_memory_fault fault;
-    uint64_t skip, puts;
-};
-
-struct memory_journal {
-    souk_journal face;
-    souk_memory_store *store;
-    souk_err poison;
-    bool begun;
-    uint64_t end;
-};
-
-struct memory_vault {
-    souk_vault face;
-    souk_memory_store *store;
-    souk_err poison;
-};
-
-struct souk_memory_store {
-    struct group *groups;           /* In the order of their positions, the dead ones too. */
-    size_t count, room;
-    bool sinking;                   /* The journal's puts are not durable any more, until a crash. */
-    struct shelf seen, kept;        /* `kept` is what survives, when `split`; else `seen` does. */
-    bool split, vault_sinking;
-    bool lied;                      /* The vault's two differ by a lie, not by an error only. */
-    struct plan plans[2];
-    struct memory_journal *journal;
-    struct memory_vault *vault;
-};
-
-static void *
-must(void *block)
+void *
+souk_memory_must(void *block)
 {
     souk_assert(block != NULL && "out of memory");
     return block;
 }
 
-static uint8_t *
-copy_of(const void *at, size_t length)
+uint8_t *
+souk_memory_copy(const void *at, size_t length)
 {
-    uint8_t *copy = must(malloc(length > 0 ? length : 1));
+    uint8_t *copy = souk_memory_must(malloc(length > 0 ? length : 1));
     if (length > 0)
         memcpy(copy, at, length);
     return copy;
 }
 
-/* The fault of the put that begins now. */
-static enum souk_memory_fault
-next_fault(struct plan *plan)
+enum souk_memory_fault
+souk_memory_next_fault(souk_memory_store *store, enum souk_memory_place place)
 {
+    struct plan *plan = &store->plans[place];
     plan->puts++;
     if (plan->fault == SOUK_MEMORY_SOUND)
-        return SOUK_MEMORY_SOUND;
+        return store->choose != NULL ? store->choose(store->choose_self, place) : SOUK_MEMORY_SOUND;
     if (plan->skip > 0) {
         plan->skip--;
         return SOUK_MEMORY_SOUND;
@@ -97,8 +46,8 @@ next_fault(struct plan *plan)
     return fault;
 }
 
-static souk_err
-fault_err(enum souk_memory_fault fault)
+souk_err
+souk_memory_fault_err(enum souk_memory_fault fault)
 {
     switch (fault) {
     case SOUK_MEMORY_IO_ABSENT:
@@ -111,6 +60,14 @@ fault_err(enum souk_memory_fault fault)
     case SOUK_MEMORY_HOLE: return SOUK_OK;
     }
     return SOUK_OK;
+}
+
+bool
+souk_memory_has_ended(souk_memory_store *store)
+{
+    if (store->ends && !store->ended && store->left-- == 0)
+        store->ended = true;
+    return store->ended;
 }
 
 /* ---- the journal ---- */
@@ -156,13 +113,14 @@ group_add(souk_memory_store *store, uint64_t first, uint64_t last, const struct 
 {
     if (store->count == store->room) {
         store->room = store->room > 0 ? store->room * 2 : 64;
-        store->groups = must(reallocarray(store->groups, store->room, sizeof *store->groups));
+        store->groups = souk_memory_must(reallocarray(store->groups, store->room, sizeof *store->groups));
     }
     size_t length = 0;
     for (size_t i = 0; i < count; i++)
         length += parts[i].length;
     struct group *group = &store->groups[store->count++];
-    *group = (struct group){ first, last, must(malloc(length > 0 ? length : 1)), length, false, false };
+    *group = (struct group){ .first = first, .last = last, .length = length };
+    group->bytes = souk_memory_must(malloc(length > 0 ? length : 1));
     uint8_t *to = group->bytes;
     for (size_t i = 0; i < count; i++) {
         if (parts[i].length > 0)
@@ -172,13 +130,13 @@ group_add(souk_memory_store *store, uint64_t first, uint64_t last, const struct 
     return group;
 }
 
-/* Drops the groups that are neither seen nor durable. */
+/* Drops the groups that are neither seen nor durable; what a disk has lost that said OK is kept, to be mended. */
 static void
 groups_sweep(souk_memory_store *store)
 {
     size_t kept = 0;
     for (size_t i = 0; i < store->count; i++) {
-        if (store->groups[i].live || store->groups[i].durable)
+        if (store->groups[i].live || store->groups[i].durable || store->groups[i].lost)
             store->groups[kept++] = store->groups[i];
         else
             free(store->groups[i].bytes);
@@ -199,13 +157,17 @@ journal_append(souk_journal *face, uint64_t first, uint64_t last, const struct s
     if (first != journal->end + 1)
         return journal_poison(journal, SOUK_ERR_FENCED, "the journal does not end where the group begins");
 
-    enum souk_memory_fault fault = next_fault(&store->plans[SOUK_MEMORY_JOURNAL]);
-    souk_err err = fault_err(fault);
+    if (souk_memory_has_ended(store))
+        return journal_poison(journal, SOUK_ERR_IO, "the simulated machine has stopped");
+
+    enum souk_memory_fault fault = souk_memory_next_fault(store, SOUK_MEMORY_JOURNAL);
+    souk_err err = souk_memory_fault_err(fault);
     if (fault != SOUK_MEMORY_IO_ABSENT && fault != SOUK_MEMORY_FULL_ABSENT) {
         struct group *group = group_add(store, first, last, parts, count);
         if (fault == SOUK_MEMORY_GONE)
             store->sinking = true;
-        if (fault == SOUK_MEMORY_TORN)
+        group->torn = fault == SOUK_MEMORY_TORN;
+        if (group->torn)
             group->length /= 2;
         group->live = err == SOUK_OK;
         group->durable = !store->sinking && fault != SOUK_MEMORY_HOLE;
@@ -213,7 +175,7 @@ journal_append(souk_journal *face, uint64_t first, uint64_t last, const struct s
     }
     if (err != SOUK_OK)
         return journal_poison(journal, err, "the simulated disk failed");
-    journal->end = last;
+    journal->end = store->tail = last;
     return SOUK_OK;
 }
 
@@ -230,6 +192,8 @@ journal_read(souk_journal *face, uint64_t from, souk_err (*visit)(void *arg, uin
         from = group.last + 1;
         if (!group.live)
             continue;
+        if (souk_memory_has_ended(store))
+            return SOUK_ERR_IO;
         if (before > 0 && group.first != before + 1)
             return journal_poison(journal, SOUK_ERR_CORRUPT, "a group is missing in the middle of the journal");
         before = group.last;
@@ -243,8 +207,11 @@ journal_read(souk_journal *face, uint64_t from, souk_err (*visit)(void *arg, uin
 static souk_err
 journal_bounds(souk_journal *face, uint64_t *first_group, uint64_t *last_group)
 {
-    const souk_memory_store *store = ((struct memory_journal *)face)->store;
+    struct memory_journal *journal = (struct memory_journal *)face;
+    const souk_memory_store *store = journal->store;
     const struct group *last = group_last(store);
+    if (store->tail > (last != NULL ? last->last : 0))
+        return journal_poison(journal, SOUK_ERR_CORRUPT, "the end of the journal is missing");
     *first_group = 0;
     *last_group = last != NULL ? last->first : 0;
     for (size_t i = 0; last != NULL && *first_group == 0; i++)
@@ -301,214 +268,12 @@ static const struct souk_journal_ops journal_ops = {
     .begin = journal_begin, .trim = journal_trim, .close = journal_close,
 };
 
-/* ---- the vault ---- */
-
-static int
-name_compare(const struct entry *entry, struct souk_bytes name)
-{
-    size_t shorter = entry->name_length < name.length ? entry->name_length : name.length;
-    int order = shorter > 0 ? memcmp(entry->name, name.at, shorter) : 0;
-    if (order != 0)
-        return order;
-    return (entry->name_length > name.length) - (entry->name_length < name.length);
-}
-
-/* Index of the first entry whose name is >= name. */
-static size_t
-shelf_find(const struct shelf *shelf, struct souk_bytes name)
-{
-    size_t low = 0, high = shelf->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (name_compare(&shelf->at[middle], name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static bool
-shelf_holds(const struct shelf *shelf, size_t i, struct souk_bytes name)
-{
-    return i < shelf->count && name_compare(&shelf->at[i], name) == 0;
-}
-
-static void
-shelf_remove(struct shelf *shelf, size_t i)
-{
-    free(shelf->at[i].name);
-    free(shelf->at[i].value);
-    shelf->count--;
-    memmove(shelf->at + i, shelf->at + i + 1, (shelf->count - i) * sizeof *shelf->at);
-}
-
-static void
-shelf_put(struct shelf *shelf, const struct souk_vault_entry *put)
-{
-    size_t i = shelf_find(shelf, put->name);
-    if (put->value.at == NULL) {
-        if (shelf_holds(shelf, i, put->name))
-            shelf_remove(shelf, i);
-        return;
-    }
-    if (!shelf_holds(shelf, i, put->name)) {
-        if (shelf->count == shelf->room) {
-            shelf->room = shelf->room > 0 ? shelf->room * 2 : 64;
-            shelf->at = must(reallocarray(shelf->at, shelf->room, sizeof *shelf->at));
-        }
-        memmove(shelf->at + i + 1, shelf->at + i, (shelf->count - i) * sizeof *shelf->at);
-        shelf->count++;
-        shelf->at[i] = (struct entry){ copy_of(put->name.at, put->name.length), NULL, put->name.length, 0 };
-    }
-    free(shelf->at[i].value);
-    shelf->at[i].value = copy_of(put->value.at, put->value.length);
-    shelf->at[i].value_length = put->value.length;
-}
-
-static void
-shelf_clear(struct shelf *shelf)
-{
-    for (size_t i = 0; i < shelf->count; i++) {
-        free(shelf->at[i].name);
-        free(shelf->at[i].value);
-    }
-    free(shelf->at);
-    *shelf = (struct shelf){ NULL, 0, 0 };
-}
-
-/* From now on what is seen and what survives are two. */
-static void
-vault_split(souk_memory_store *store)
-{
-    if (store->split)
-        return;
-    store->split = true;
-    for (size_t i = 0; i < store->seen.count; i++) {
-        const struct entry *entry = &store->seen.at[i];
-        shelf_put(&store->kept, &(struct souk_vault_entry){ { entry->name, entry->name_length },
-                                                            { entry->value, entry->value_length } });
-    }
-}
-
-/* What survives is all that there is. */
-static void
-vault_join(souk_memory_store *store)
-{
-    if (!store->split)
-        return;
-    shelf_clear(&store->seen);
-    store->seen = store->kept;
-    store->kept = (struct shelf){ NULL, 0, 0 };
-    store->split = false;
-}
-
-static souk_err
-vault_put(souk_vault *face, const struct souk_vault_entry *entries, size_t count)
-{
-    struct memory_vault *vault = (struct memory_vault *)face;
-    souk_memory_store *store = vault->store;
-    if (vault->poison != SOUK_OK)
-        return vault->poison;
-    enum souk_memory_fault fault = next_fault(&store->plans[SOUK_MEMORY_VAULT]);
-    souk_err err = fault_err(fault);
-    bool written = fault != SOUK_MEMORY_IO_ABSENT && fault != SOUK_MEMORY_FULL_ABSENT;
-    if (written && fault != SOUK_MEMORY_SOUND)
-        vault_split(store);
-    if (fault == SOUK_MEMORY_GONE)
-        store->vault_sinking = true;
-    if (fault == SOUK_MEMORY_GONE || fault == SOUK_MEMORY_HOLE)
-        store->lied = true;
-    size_t survive = !written || store->vault_sinking || fault == SOUK_MEMORY_HOLE ? 0
-                     : fault == SOUK_MEMORY_TORN                                   ? count / 2
-                                                                                   : count;
-    for (size_t i = 0; i < count; i++) {
-        souk_assert(entries[i].name.length <= VAULT_NAME_MAX);
-        if (err == SOUK_OK)
-            shelf_put(&store->seen, &entries[i]);
-        if (store->split && i < survive)
-            shelf_put(&store->kept, &entries[i]);
-    }
-    if (err != SOUK_OK) {
-        vault->poison = err;
-        (void)snprintf(vault->face.why, sizeof vault->face.why, "the simulated disk failed");
-    }
-    return err;
-}
-
-static souk_err
-vault_get(souk_vault *face, struct souk_bytes name, void **out, size_t *length)
-{
-    const struct shelf *shelf = &((struct memory_vault *)face)->store->seen;
-    size_t i = shelf_find(shelf, name);
-    *out = NULL;
-    *length = 0;
-    if (!shelf_holds(shelf, i, name))
-        return SOUK_ERR_MISSING;
-    *length = shelf->at[i].value_length;
-    *out = copy_of(shelf->at[i].value, *length);
-    return SOUK_OK;
-}
-
-static souk_err
-vault_each(souk_vault *face, struct souk_bytes prefix,
-           souk_err (*visit)(void *arg, struct souk_bytes name, struct souk_bytes value), void *arg)
-{
-    const struct shelf *shelf = &((struct memory_vault *)face)->store->seen;
-    for (size_t i = shelf_find(shelf, prefix); i < shelf->count; i++) {
-        const struct entry *entry = &shelf->at[i];
-        if (entry->name_length < prefix.length ||
-            (prefix.length > 0 && memcmp(entry->name, prefix.at, prefix.length) != 0))
-            break;
-        souk_err err = visit(arg, (struct souk_bytes){ entry->name, entry->name_length },
-                             (struct souk_bytes){ entry->value, entry->value_length });
-        if (err != SOUK_OK)
-            return err;
-    }
-    return SOUK_OK;
-}
-
-static souk_err
-vault_last(souk_vault *face, struct souk_bytes prefix, void *name, size_t room, size_t *length)
-{
-    const struct shelf *shelf = &((struct memory_vault *)face)->store->seen;
-    uint8_t beyond[VAULT_NAME_MAX];
-    souk_assert(prefix.length > 0 && prefix.length <= sizeof beyond);
-    memcpy(beyond, prefix.at, prefix.length);
-    souk_assert(beyond[prefix.length - 1]++ < UINT8_MAX); /* Prefixes are letters. */
-    size_t i = shelf_find(shelf, (struct souk_bytes){ beyond, prefix.length });
-    const struct entry *entry = i > 0 ? &shelf->at[i - 1] : NULL;
-    if (entry == NULL || entry->name_length < prefix.length || memcmp(entry->name, prefix.at, prefix.length) != 0)
-        return SOUK_ERR_MISSING;
-    *length = entry->name_length;
-    if (*length > room)
-        return SOUK_ERR_TOO_LARGE;
-    memcpy(name, entry->name, *length);
-    return SOUK_OK;
-}
-
-static void
-vault_close(souk_vault **face_p)
-{
-    struct memory_vault *vault = (struct memory_vault *)*face_p;
-    *face_p = NULL;
-    if (vault == NULL)
-        return;
-    vault->store->vault = NULL;
-    free(vault);
-}
-
-static const struct souk_vault_ops vault_ops = {
-    .put = vault_put, .get = vault_get, .each = vault_each, .last = vault_last,
-    .close = vault_close,
-};
-
 /* ---- the store ---- */
 
 souk_memory_store *
 souk_memory_store_open(void)
 {
-    return must(calloc(1, sizeof(souk_memory_store)));
+    return souk_memory_must(calloc(1, sizeof(souk_memory_store)));
 }
 
 void
@@ -521,8 +286,8 @@ souk_memory_store_close(souk_memory_store **store_p)
     for (size_t i = 0; i < store->count; i++)
         free(store->groups[i].bytes);
     free(store->groups);
-    shelf_clear(&store->seen);
-    shelf_clear(&store->kept);
+    souk_memory_shelf_clear(&store->seen);
+    souk_memory_shelf_clear(&store->kept);
     free(store->journal);
     free(store->vault);
     free(store);
@@ -536,8 +301,8 @@ souk_memory_store_journal(souk_memory_store *store, souk_journal **out)
         return SOUK_ERR_LOCKED;
     /* What was there in spite of an error is found now. */
     for (size_t i = 0; i < store->count; i++)
-        store->groups[i].live = true;
-    store->journal = must(calloc(1, sizeof *store->journal));
+        store->groups[i].live = !store->groups[i].lost;
+    store->journal = souk_memory_must(calloc(1, sizeof *store->journal));
     store->journal->face.ops = &journal_ops;
     store->journal->store = store;
     *out = &store->journal->face;
@@ -551,9 +316,9 @@ souk_memory_store_vault(souk_memory_store *store, souk_vault **out)
     if (store->vault != NULL)
         return SOUK_ERR_LOCKED;
     if (!store->lied)
-        vault_join(store); /* As above. */
-    store->vault = must(calloc(1, sizeof *store->vault));
-    store->vault->face.ops = &vault_ops;
+        souk_memory_vault_join(store); /* As above. */
+    store->vault = souk_memory_must(calloc(1, sizeof *store->vault));
+    store->vault->face.ops = &souk_memory_vault_ops;
     store->vault->store = store;
     *out = &store->vault->face;
     return SOUK_OK;
@@ -566,11 +331,56 @@ souk_memory_store_crash(souk_memory_store *store)
     free(store->vault);
     store->journal = NULL;
     store->vault = NULL;
-    for (size_t i = 0; i < store->count; i++)
-        store->groups[i].live = store->groups[i].durable;
+    for (size_t i = 0; i < store->count; i++) {
+        struct group *group = &store->groups[i];
+        group->lost = group->lost || (group->live && !group->durable);
+        group->live = group->durable;
+    }
     groups_sweep(store);
-    vault_join(store);
+    store->ends = store->ended = false;
+    souk_memory_vault_join(store);
     store->sinking = store->vault_sinking = store->lied = false;
+}
+
+void
+souk_memory_store_end(souk_memory_store *store, uint64_t operations)
+{
+    store->ends = true;
+    store->left = operations;
+}
+
+bool
+souk_memory_store_ended(const souk_memory_store *store)
+{
+    return store->ended;
+}
+
+void
+souk_memory_store_choose(souk_memory_store *store,
+                         enum souk_memory_fault (*choose)(void *self, enum souk_memory_place place), void *self)
+{
+    store->choose = choose;
+    store->choose_self = self;
+}
+
+unsigned
+souk_memory_store_damage(const souk_memory_store *store, uint64_t from)
+{
+    unsigned damaged = 0;
+    for (size_t i = 0; i < store->count; i++)
+        damaged += store->groups[i].last >= from && (store->groups[i].lost || store->groups[i].torn);
+    return damaged;
+}
+
+void
+souk_memory_store_mend(souk_memory_store *store)
+{
+    for (size_t i = 0; i < store->count; i++) {
+        struct group *group = &store->groups[i];
+        group->live = group->durable = !group->torn;
+        group->lost = group->torn = false;
+    }
+    groups_sweep(store);
 }
 
 void
@@ -589,6 +399,17 @@ souk_memory_store_flip(souk_memory_store *store, uint64_t position, uint64_t bit
         return false;
     bit %= (uint64_t)store->groups[i].length * 8;
     store->groups[i].bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    return true;
+}
+
+bool
+souk_memory_store_group(const souk_memory_store *store, uint64_t position, uint64_t *first, uint64_t *last)
+{
+    size_t i = group_find(store, position);
+    if (i == store->count || store->groups[i].first > position)
+        return false;
+    *first = store->groups[i].first;
+    *last = store->groups[i].last;
     return true;
 }
 

@@ -44,9 +44,23 @@ void souk_memory_store_crash(souk_memory_store *store);
  * place: it takes the place of one that has not happened yet. SOUK_MEMORY_SOUND takes it back. */
 void souk_memory_store_fault(souk_memory_store *store, enum souk_memory_place place, enum souk_memory_fault fault,
                              uint64_t skip);
+/* Asks choose() about each put that has no such fault, from now on; NULL: nobody. */
+void souk_memory_store_choose(souk_memory_store *store,
+                              enum souk_memory_fault (*choose)(void *self, enum souk_memory_place place), void *self);
+/* After so many more operations, each group or snapshot read being one, the machine has stopped: whatever is tried
+ * fails with SOUK_ERR_IO and changes nothing, until the crash that follows. So it can be killed in the middle of what
+ * its node does by itself. Has it? */
+void souk_memory_store_end(souk_memory_store *store, uint64_t operations);
+bool souk_memory_store_ended(const souk_memory_store *store);
+/* How many groups at `from` or beyond a crash has found lost, though they were acknowledged, or torn. And what repairs
+ * that: what was lost is there again, what was torn is gone. Between a crash and the next opening. */
+unsigned souk_memory_store_damage(const souk_memory_store *store, uint64_t from);
+void souk_memory_store_mend(souk_memory_store *store);
 /* Turns one bit of the group that holds `position`, counted from its first byte and wrapping round its length: an
  * edited journal. False when there is no such group or it is empty. */
 bool souk_memory_store_flip(souk_memory_store *store, uint64_t position, uint64_t bit);
+/* Between which positions the group lies that holds `position`. False when there is none. */
+bool souk_memory_store_group(const souk_memory_store *store, uint64_t position, uint64_t *first, uint64_t *last);
 /* How many puts were tried since the store was opened, faulted ones included: to place faults by. */
 uint64_t souk_memory_store_puts(const souk_memory_store *store, enum souk_memory_place place);
 

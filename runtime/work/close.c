@@ -5,6 +5,7 @@
  * Called by slice.c, on the worker's thread. */
 #include "base/mutant.h"
 #include "work/fault.h"
+#include "world/rare.h"
 
 /* Sends that the batch did not consume itself go on record, and get their ids. */
 static void
@@ -51,6 +52,7 @@ enqueue(struct souk_worker *w)
     struct souk_slice *s = &w->slice;
     size_t length = s->batch.length;
     uint64_t position = atomic_fetch_add(&p->position, 1) + 1;
+    souk_meanwhile(p->world);
     souk_batch_seal(&s->batch, (uint16_t)w->number, position, s->began_ms);
     struct souk_ring_place *place = &p->ring[position % SOUK_RING];
     struct souk_batch empty = place->batch;
@@ -157,10 +159,19 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     }
     struct souk_mailbox *box = &shard->mailbox;
     atomic_store(&shard->state, SOUK_SHARD_IDLE); /* Sequentially consistent: the holder's half of Dekker. */
+    souk_meanwhile(p->world);
     uint32_t idle = SOUK_SHARD_IDLE;
     if (atomic_load(&box->tail) != souk_mailbox_stub(box) && /* Whoever has taken the shard since sees to it himself. */
         atomic_compare_exchange_strong(&shard->state, &idle, SOUK_SHARD_QUEUED))
         souk_ready_put(w->ready, shard);
+}
+
+static void
+let_go_all(struct souk_worker *w)
+{
+    if (souk_mutant(RELEASE_EARLY) && w->held_count) give_back(w);
+    for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
+    w->held_count = 0;
 }
 
 static void
@@ -185,12 +196,14 @@ souk_slice_close(struct souk_worker *w)
     if (w->attempts_count) souk_fault_record(w);
     record_opened(w);
     souk_lives_set_deadlines(w);
+    if (souk_mutant(RELEASE_EARLY)) let_go_all(w);
     settle(w, w->slice.batch.length > SOUK_BATCH_HEADER ? enqueue(w) : 0);
+    souk_meanwhile(w->partition->world);
     if (w->rebuilds.head) souk_fault_rebuild(w);
     give_back(w);
     publish(w);
-    for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
-    w->held_count = 0;
+    souk_meanwhile(w->partition->world);
+    let_go_all(w);
     count(w);
     if (w->exits.head) atomic_store(&w->has_exits, true); /* seq_cst: pairs with tell_workers() in commit.c */
 }

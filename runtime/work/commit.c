@@ -7,6 +7,7 @@
  * looks at the ring again afterwards. All four are sequentially consistent, so either the thread gets the baton or the
  * holder sees the batch (Dekker). */
 #include "work/partition.h"
+#include "world/rare.h"
 
 #include <stdlib.h>
 
@@ -53,6 +54,7 @@ collect(struct souk_partition *p, struct souk_bytes *parts, size_t most, uint64_
         *link = souk_batch_chain(batch->at, *link);
         parts[count++] = (struct souk_bytes){ batch->at, batch->length };
         bytes += batch->length;
+        if (souk_buggify(p->world, SMALL_GROUP)) break;
     }
     return count;
 }
@@ -121,6 +123,7 @@ souk_commit_step(struct souk_partition *p)
     uint64_t began = p->world->monotonic_ns(p->world->self);
     souk_err err = p->journal->ops->append(p->journal, first, first + count - 1, parts, count + 1);
     souk_histogram_record(p->commit_ns, p->world->monotonic_ns(p->world->self) - began);
+    souk_meanwhile(p->world);
     if (err) { /* Unknown, not absent: nothing more may leave. The baton stays taken. */
         atomic_store(&p->fault, (uint32_t)err);
         tell_workers(p);
@@ -132,7 +135,8 @@ souk_commit_step(struct souk_partition *p)
     atomic_fetch_add_explicit(&p->group_bytes, bytes, memory_order_relaxed);
     if (atomic_load(&p->group_bytes) - atomic_load(&p->checkpoint.began_bytes) > p->checkpoint_bytes)
         souk_bed_call(&p->keeper_bed);
-    if (atomic_load_explicit(&p->topics.active, memory_order_relaxed)) /* Looked at again below. */
+    if (atomic_load_explicit(&p->topics.active, memory_order_relaxed) /* Looked at again below. */
+        && !souk_buggify(p->world, NOT_OFFERED))
         souk_topics_offer(p, first, parts, count + 1);
     tell_end(p, first + count - 1, link);
     atomic_store(&p->durable, first + count - 1); /* release: the ring's places may be filled again */

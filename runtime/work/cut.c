@@ -7,6 +7,7 @@
 #include "base/mutant.h"
 #include "work/checkpoint.h"
 #include "work/partition.h"
+#include "world/rare.h"
 
 /* ---- Sleeping. ---- */
 
@@ -18,10 +19,12 @@ souk_shard_trim(struct souk_worker *w, struct souk_shard *shard)
     struct souk_partition *p = w->partition;
     struct souk_directory *d = &shard->directory;
     uint32_t done = atomic_load_explicit(&p->checkpoint.done, memory_order_acquire);
-    for (unsigned n = 0; n < LOOKS && d->count > p->actors_max / SOUK_SHARDS; n++) {
+    bool now = souk_buggify(p->world, SLEEPS);
+    for (unsigned n = 0; n < LOOKS && d->count && (now || d->count > p->actors_max / SOUK_SHARDS); n++) {
         struct souk_cell *cell = souk_cell_at(d, shard->hand++ & (d->slots - 1));
         if (!cell || cell->dirty || cell->loading || cell->broken || cell->waiting.head) continue;
-        if (cell->asks_count || cell->stamp == w->slice.stamp || cell->used_ms + IDLE_MS > shard->now_ms) continue;
+        if (cell->asks_count || cell->stamp == w->slice.stamp) continue;
+        if (!now && cell->used_ms + IDLE_MS > shard->now_ms) continue;
         if (cell->traced || (cell->position && cell->cut > done)) continue;
         souk_kind_count(&w->slice.tally[cell->kind->number].lives, (uint64_t)-1);
         souk_shard_pass_over(cell);
@@ -170,7 +173,7 @@ souk_shard_cut(struct souk_worker *w, struct souk_shard *shard)
     if (!atomic_load(&c->cutting) || atomic_load_explicit(&shard->cut, memory_order_relaxed) == epoch) return;
     if (atomic_load_explicit(&c->bytes, memory_order_relaxed) > SOUK_UNWRITTEN_MAX) return; /* First it is written. */
     uint64_t began = world->monotonic_ns(world->self);
-    if (w->slice_turns && began < w->cut_after_ns) return;
+    if ((w->slice_turns && began < w->cut_after_ns) || souk_buggify(world, CUT_LATER)) return;
     cut(w, shard, epoch);
     uint64_t ended = world->monotonic_ns(world->self);
     w->cut_after_ns = ended + (SHARE - 1) * (ended - began);

@@ -18,6 +18,7 @@
 #include "base/mutant.h"
 #include "work/checkpoint.h"
 #include "work/fault.h"
+#include "world/rare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ static bool
 rebuild(struct souk_partition *p)
 {
     bool any = false;
+    if (souk_buggify(p->world, REBUILD_LATER)) return false;
     while (p->rebuilds.head && !p->chunks.head && p->rebuilds.head->dep <= atomic_load(&p->durable)) {
         struct souk_message *wanted = souk_fifo_pop(&p->rebuilds);
         answer(p, souk_rebuild(p, wanted));
@@ -123,6 +125,7 @@ gather(struct souk_partition *p, struct put *put, uint64_t durable)
         souk_fifo_push(m->to.kind ? &put->snapshots : &put->tables, m);
         put->snapshots_count += m->to.kind != 0;
         put->tables_count += m->to.kind == 0;
+        if (souk_buggify(p->world, TINY_CHUNK)) break;
     }
 }
 
@@ -297,6 +300,7 @@ begin_checkpoint(struct souk_partition *p)
     c->number++;
     c->young[0] = c->young[1];
     c->young[1] = atomic_load(&c->names);
+    souk_meanwhile(p->world);
     atomic_store(&c->began_bytes, bytes);
     atomic_store(&p->checkpoint_wanted, false);
     atomic_store(&c->low, UINT64_MAX);
@@ -335,6 +339,7 @@ checkpoint_step(struct souk_partition *p)
     case 2:
         if (atomic_load(&c->left)) return false;
         atomic_store(&c->cutting, false);
+        souk_meanwhile(p->world);
         c->phase = 3;
         return true;
     default:
@@ -349,7 +354,8 @@ souk_keeper_step(struct souk_partition *p)
 {
     bool any = false;
     if (atomic_load(&p->fault)) return false;
-    for (struct souk_message *m; (m = souk_mailbox_pop(&p->keeper_box)); any = true) {
+    for (struct souk_message *m; !(any && souk_buggify(p->world, KEEPER_LATER)) &&
+                                 (m = souk_mailbox_pop(&p->keeper_box)); any = true) {
         if (m->class == SOUK_CHUNK) {
             souk_fifo_push(&p->chunks, m);
             continue;

@@ -4,6 +4,7 @@
  * A request is named by a ticket (slot and generation), so that an answer to one that was forgotten or whose time is
  * over finds nobody. Deadlines stand in a wheel of lists by due time. All on the worker's thread. */
 #include "work/partition.h"
+#include "world/rare.h"
 
 enum { SLOT_BITS = 20 };
 
@@ -85,6 +86,7 @@ admit(struct souk_worker *w, struct souk_request *r, size_t length, struct souk_
     else if (w->requests_count >= SOUK_REQUESTS_MAX || souk_partition_crammed(p)) err = SOUK_ERR_BUSY;
     else if (!query && atomic_load_explicit(&p->backlog_bytes, memory_order_relaxed) > p->backlog_max)
         err = SOUK_ERR_BUSY;
+    else if (!query && souk_buggify(p->world, REFUSED)) err = SOUK_ERR_BUSY;
     if (err) {
         souk_tally_up(w, SOUK_N_REFUSED, 1);
         return err;

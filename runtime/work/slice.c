@@ -10,6 +10,7 @@
 #include "base/mutant.h"
 #include "base/panic.h"
 #include "work/fault.h"
+#include "world/rare.h"
 
 static bool
 take_shard(struct souk_shard *shard, uint32_t from)
@@ -135,7 +136,7 @@ souk_slice_route(struct souk_worker *w, struct souk_message *m)
 {
     struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
     unsigned n = shard->number;
-    if (w->holds[n] || souk_slice_hold(w, shard)) {
+    if (w->holds[n] || (!souk_buggify(w->partition->world, SHARD_HELD) && souk_slice_hold(w, shard))) {
         if (m->class != SOUK_WAKE) accept(w, shard, m);
         else if (souk_is_volatile(w->partition, m->to.kind)) souk_lives_wake(w, m);
         else souk_shard_wake(shard, w->heap, m);
@@ -255,7 +256,7 @@ static bool
 endless(const struct souk_worker *w)
 {
     return w->slice_turns >= (w->careful ? 1 : w->slice_turns_end) || w->slice.batch.length >= 4 * SOUK_SLICE_BYTES ||
-           w->outgoing_messages >= SOUK_AHEAD_MAX;
+           w->outgoing_messages >= SOUK_AHEAD_MAX || souk_buggify(w->partition->world, SLICE_ENDS);
 }
 
 /* Moves some of the backlog of held shards to the local queue, a little of each in turn. */
@@ -321,7 +322,7 @@ take_incoming(struct souk_worker *w)
             souk_slice_route(w, m);
             continue;
         }
-        if (souk_slice_hold(w, shard)) {
+        if (!souk_buggify(w->partition->world, SHARD_HELD) && souk_slice_hold(w, shard)) {
             accept(w, shard, m);
             continue;
         }
@@ -450,7 +451,7 @@ bool
 souk_slice_step(struct souk_worker *w)
 {
     struct souk_partition *p = w->partition;
-    if (souk_partition_behind(p)) return false;
+    if (souk_partition_behind(p) || souk_buggify(p->world, RING_FULL)) return false;
     if (w->careful && atomic_load(&p->position) != atomic_load(&p->durable)) return false;
     begin(w);
     unsigned most = own_share(w);
@@ -458,7 +459,7 @@ souk_slice_step(struct souk_worker *w)
     take_due(w);
     bool came = take_incoming(w);
     take_uncut(w);
-    if (!w->held_count && !came) steal(w);
+    if ((!w->held_count && !came) || souk_buggify(p->world, STEALS)) steal(w);
     bool hungry = !w->held_count && !came;
     advise(&w->hungry, hungry);
     if (!w->held_count && !w->exits_now.head && !w->outgoing_count) return came;

@@ -3,6 +3,7 @@
  * calls it, sleeps and wakes is in node/ for threads and in the simulation for virtual ones. */
 #include "base/mutant.h"
 #include "work/partition.h"
+#include "world/rare.h"
 
 enum { LOOK_NS = 5000000 }; /* How often a look is looked after while its answers are awaited. */
 
@@ -59,6 +60,7 @@ release_exits(struct souk_worker *w)
     bool any = false;
     uint64_t durable = atomic_load(&p->durable); /* acquire: the journal has what these depend on */
     while (w->exits.head && (w->exits.head->dep <= durable || souk_mutant(REPLY_EARLY))) {
+        if (souk_buggify(p->world, EXIT_LATER)) break;
         struct souk_message *m = souk_fifo_pop(&w->exits);
         struct souk_worker *door = p->workers[m->class == SOUK_CALL ? 0 : m->origin];
         if (door == w) dispatch(w, m);

@@ -52,6 +52,6 @@ random_bytes(void *self, void *out, size_t length)
 const struct souk_world *
 souk_world_os(void)
 {
-    static const struct souk_world os = { NULL, monotonic_ns, wall_ms, random_bytes };
+    static const struct souk_world os = { .monotonic_ns = monotonic_ns, .wall_ms = wall_ms, .random = random_bytes };
     return &os;
 }

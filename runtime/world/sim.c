@@ -26,7 +26,7 @@ void
 souk_sim_world_init(struct souk_sim_world *w, uint64_t seed)
 {
     *w = (struct souk_sim_world){
-        .world = { w, monotonic_ns, wall_ms, fill },
+        .world = { .self = w, .monotonic_ns = monotonic_ns, .wall_ms = wall_ms, .random = fill },
         .now_ns = 1000000000,
         .wall_offset_ms = UINT64_C(1800000000000),
         .chance = seed,
@@ -34,12 +34,18 @@ souk_sim_world_init(struct souk_sim_world *w, uint64_t seed)
 }
 
 uint64_t
-souk_sim_chance(struct souk_sim_world *w)
+souk_sim_next(uint64_t *state)
 {
-    uint64_t x = w->chance += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
     x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
     return x ^ x >> 31;
+}
+
+uint64_t
+souk_sim_chance(struct souk_sim_world *w)
+{
+    return souk_sim_next(&w->chance);
 }
 
 uint64_t

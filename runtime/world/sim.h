@@ -13,7 +13,9 @@ struct souk_sim_world {
 
 /* A world that begins at some wall time, with the seed's chance. The caller's memory, which must not move. */
 void souk_sim_world_init(struct souk_sim_world *world, uint64_t seed);
-/* The next number of the seed's sequence (SplitMix64: Steele, Lea, Flood, 2014). */
+/* The next number of a sequence that is its state (SplitMix64: Steele, Lea, Flood, 2014). */
+uint64_t souk_sim_next(uint64_t *state);
+/* The next number of the seed's sequence. */
 uint64_t souk_sim_chance(struct souk_sim_world *world);
 /* A number from 0 to below - 1. */
 uint64_t souk_sim_below(struct souk_sim_world *world, uint64_t below);

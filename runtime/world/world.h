@@ -14,6 +14,10 @@ struct souk_world {
     uint64_t (*monotonic_ns)(void *self);                    /* Never goes backwards. Any thread. */
     uint64_t (*wall_ms)(void *self);                         /* Milliseconds since 1970, UTC; may jump. Any thread. */
     void (*random)(void *self, void *out, size_t length);    /* Unpredictable bytes. Any thread. */
+    /* Of the simulated world alone, NULL in the real one: whether the rare thing of that point happens now; and the
+     * chance to run others meanwhile, whom threads would run beside the caller. See rare.h. */
+    bool (*rare)(void *self, unsigned point);
+    void (*meanwhile)(void *self);
 };
 
 /* The real world: one for the process, never freed. */

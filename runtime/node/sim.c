@@ -160,7 +160,7 @@ souk_sim_close(souk_sim **sim_p)
     if (!sim) return;
     for (unsigned i = 0; i < sim->nodes_count; i++) {
         struct souk_sim_node *node = &sim->nodes[i];
-        (void)souk_sim_lose(node);
+        souk_sim_tell_lost(souk_sim_lose(node));
         souk_partition_close(&node->partition);
         souk_memory_store_close(&node->store);
     }
@@ -354,6 +354,8 @@ void
 souk_sim_calm(souk_sim *sim)
 {
     sim->calm = true;
+    for (unsigned i = 0; i < sim->nodes_count; i++)
+        if (!souk_memory_store_ended(sim->nodes[i].store)) souk_memory_store_end(sim->nodes[i].store, UINT64_MAX);
     if (sim->links) souk_links_calm(sim->links);
 }
 

@@ -345,7 +345,7 @@ souk_memory_store_crash(souk_memory_store *store)
 void
 souk_memory_store_end(souk_memory_store *store, uint64_t operations)
 {
-    store->ends = true;
+    store->ends = operations != UINT64_MAX;
     store->left = operations;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/sim/test_glass.c -- turns that fail cost only themselves: by seed, with crashes between any two steps.
  * SOUK_SEEDS says how many. */
-#include "glass.h"
+#include "souk/sim_glass.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,42 +18,42 @@ seeds(void)
 }
 
 static void
-run_all(struct glass_options options)
+run_all(struct sim_plan plan)
 {
     unsigned dead = 0, attempts = 0, crashes = 0;
-    for (uint64_t n = 0; n < seeds(); n++, options.seed++) {
-        struct glass_result result;
-        glass_run(&options, &result);
-        if (result.complaints) fail_msg("seed %llu: %s (and %u more)", (unsigned long long)options.seed, result.first,
-                                        result.complaints - 1);
-        dead += result.dead;
-        attempts += result.attempts;
-        crashes += result.crashes;
+    for (uint64_t n = 0; n < seeds(); n++, plan.seed++) {
+        struct sim_outcome outcome;
+        souk_sim_glass(&plan, &outcome);
+        if (outcome.complaints) fail_msg("seed %llu: %s (and %u more)", (unsigned long long)plan.seed, outcome.first,
+                                        outcome.complaints - 1);
+        dead += outcome.dead;
+        attempts += outcome.attempts;
+        crashes += (unsigned)outcome.counts.crashes;
     }
     assert_true(dead > seeds() && attempts > dead);
-    if (options.crash_one_in) assert_true(crashes > seeds());
+    if (plan.crash_one_in) assert_true(crashes > seeds());
 }
 
 static void
 faults(void **state)
 {
     (void)state;
-    run_all((struct glass_options){ .seed = 1, .messages = 60 });
+    run_all((struct sim_plan){ .seed = 1, .buyers = 60 });
 }
 
 static void
 faults_with_checkpoints(void **state)
 {
     (void)state;
-    run_all((struct glass_options){ .seed = 500, .messages = 60, .checkpoint_one_in = 40 });
+    run_all((struct sim_plan){ .seed = 500, .buyers = 60, .checkpoint_one_in = 40 });
 }
 
 static void
 faults_under_crashes(void **state)
 {
     (void)state;
-    run_all((struct glass_options){ .seed = 1000, .messages = 60, .crash_one_in = 40, .checkpoint_one_in = 60 });
-    run_all((struct glass_options){ .seed = 2000, .messages = 40, .crash_one_in = 15, .checkpoint_one_in = 30 });
+    run_all((struct sim_plan){ .seed = 1000, .buyers = 60, .crash_one_in = 40, .checkpoint_one_in = 60 });
+    run_all((struct sim_plan){ .seed = 2000, .buyers = 40, .crash_one_in = 15, .checkpoint_one_in = 30 });
 }
 
 static souk_ref

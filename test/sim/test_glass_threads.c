@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/sim/test_glass_threads.c -- the same glasses on a real node with two workers: the keeper rebuilds states beside
  * the journal and the turns of others. */
-#include "glass.h"
+#include "souk/sim_glass.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/sim/test_shop.c -- flash sales by seed, with crashes and a provider that misbehaves. SOUK_SEEDS says how many.
  * */
-#include "shop.h"
+#include "souk/sim_scenario.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,26 +18,26 @@ seeds(void)
 }
 
 static void
-run_all(struct shop_options options)
+run_all(struct sim_plan plan)
 {
     unsigned paid = 0, crashes = 0;
-    for (uint64_t n = 0; n < seeds(); n++, options.seed++) {
-        struct shop_result result;
-        shop_run(&options, &result, NULL, NULL);
-        if (result.complaints) fail_msg("seed %llu: %s (and %u more)", (unsigned long long)options.seed, result.first,
-                                        result.complaints - 1);
-        paid += result.paid;
-        crashes += result.crashes;
+    for (uint64_t n = 0; n < seeds(); n++, plan.seed++) {
+        struct sim_outcome outcome;
+        souk_sim_shop(&plan, &outcome, NULL, NULL);
+        if (outcome.complaints) fail_msg("seed %llu: %s (and %u more)", (unsigned long long)plan.seed, outcome.first,
+                                        outcome.complaints - 1);
+        paid += outcome.paid;
+        crashes += (unsigned)outcome.counts.crashes;
     }
     assert_true(paid > 0);
-    if (options.crash_one_in) assert_true(crashes > 0);
+    if (plan.crash_one_in) assert_true(crashes > 0);
 }
 
 static void
 store_credit(void **state)
 {
     (void)state;
-    run_all((struct shop_options){ .seed = 1, .sales = 2, .units = 20, .buyers = 60, .credit_percent = 100,
+    run_all((struct sim_plan){ .seed = 1, .sales = 2, .units = 20, .buyers = 60, .credit_percent = 100,
                                    .limit = 2 });
 }
 
@@ -45,7 +45,7 @@ static void
 store_credit_under_crashes(void **state)
 {
     (void)state;
-    run_all((struct shop_options){ .seed = 1000, .sales = 2, .units = 20, .buyers = 60, .credit_percent = 100,
+    run_all((struct sim_plan){ .seed = 1000, .sales = 2, .units = 20, .buyers = 60, .credit_percent = 100,
                                    .limit = 1, .crash_one_in = 60, .checkpoint_one_in = 200 });
 }
 
@@ -53,7 +53,7 @@ static void
 cards(void **state)
 {
     (void)state;
-    run_all((struct shop_options){ .seed = 2000, .sales = 1, .units = 20, .buyers = 40, .credit_percent = 20,
+    run_all((struct sim_plan){ .seed = 2000, .sales = 1, .units = 20, .buyers = 40, .credit_percent = 20,
                                    .decline = 10, .webhook_percent = 30 });
 }
 
@@ -61,7 +61,7 @@ static void
 cards_when_answers_get_lost(void **state)
 {
     (void)state;
-    run_all((struct shop_options){ .seed = 3000, .sales = 1, .units = 20, .buyers = 40, .decline = 10,
+    run_all((struct sim_plan){ .seed = 3000, .sales = 1, .units = 20, .buyers = 40, .decline = 10,
                                    .unknown_before = 15, .unknown_after = 15, .webhook_percent = 50 });
 }
 
@@ -69,7 +69,7 @@ static void
 cards_under_crashes(void **state)
 {
     (void)state;
-    run_all((struct shop_options){ .seed = 4000,
+    run_all((struct sim_plan){ .seed = 4000,
                                    .sales = 2,
                                    .units = 15,
                                    .buyers = 40,

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/sim/glass.h -- actors whose turns fail, in the simulator: what fails must cost only itself (DURABILITY R5). */
-#ifndef TEST_SIM_GLASS_H
-#define TEST_SIM_GLASS_H
+/* souk/sim_glass.h -- actors whose turns fail, in the simulator: what fails must cost only itself (DURABILITY R5). They
+ * send messages to one another of which many fail; at the end it is known what each must have heard. */
+#ifndef SOUK_SIM_GLASS_H
+#define SOUK_SIM_GLASS_H
 
-#include <souk/sim.h>
+#include "sim_scenario.h"
+
+#include <souk/actor.h>
 
 /* How a message is taken. */
 enum glass_how {
@@ -37,11 +40,5 @@ SOUK_PROTOCOL(glass, 7, GLASS_TABLE);
 extern bool glass_fixed;        /* What fails in decide each time doesn't any more. */
 extern bool glass_replay_fails; /* As if a newer program couldn't read its old events. */
 extern const struct souk_kind *const glass_kinds[];
-
-struct glass_options { uint64_t seed; uint32_t crash_one_in, checkpoint_one_in; unsigned messages; };
-struct glass_result { unsigned complaints, crashes, dead, attempts; char first[300]; };
-
-/* Lets some glasses send messages to one another of which many fail, and says what was wrong in the end. */
-void glass_run(const struct glass_options *options, struct glass_result *result);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/sim/glass.c -- see glass.h. Each glass numbers what it says; whoever hears it notes it. So at the end it is
+/* souk/sim_glass.c -- see sim_glass.h. Each glass numbers what it says; whoever hears it notes it. So at the end it is
  * known of each message whether it was taken, once, and in which order. */
-#include "glass.h"
+#include "sim_glass.h"
 
 #include "cell/batch.h"
 #include "store/journal.h"
@@ -145,7 +145,7 @@ struct said { struct souk_sim_request r; struct glass_say say; souk_ref by; unsi
 
 struct run {
     souk_sim *sim;
-    struct glass_result *result;
+    struct sim_outcome *outcome;
     struct said said[MESSAGES_MAX];
     unsigned count;
     struct dead { uint64_t position; uint32_t ordinal; unsigned attempts; } attempts[4 * MESSAGES_MAX];
@@ -155,7 +155,7 @@ struct run {
 static void
 complain(struct run *run, const char *what, unsigned number)
 {
-    struct glass_result *r = run->result;
+    struct sim_outcome *r = run->outcome;
     if (!r->complaints++) snprintf(r->first, sizeof r->first, "%s (message %u)", what, number);
 }
 
@@ -187,7 +187,7 @@ say(struct run *run, struct said *s)
     s->lost = false;
     s->r = (struct souk_sim_request){
         .request = { .to = s->by, .row = &glass_say_command, .within_ms = 30000, .done = done }, .lost = lost };
-    if (souk_sim_ask(run->sim, &s->r, &s->say)) abort();
+    s->lost = souk_sim_ask(run->sim, &s->r, &s->say) != SOUK_OK; /* Turned away for a while. */
 }
 
 /* Whether a message is given up in the end. */
@@ -265,8 +265,8 @@ read_group(void *arg, uint64_t first, struct souk_bytes bytes)
                 if (run->attempts_count++ == sizeof run->attempts / sizeof *run->attempts) abort();
                 *d = (struct dead){ cause.position, cause.ordinal, 0 };
             }
-            if (step.class == SOUK_STEP_DEAD) run->result->dead++;
-            else run->result->attempts++;
+            if (step.class == SOUK_STEP_DEAD) run->outcome->dead++;
+            else run->outcome->attempts++;
             if (cause.position && ++d->attempts != step.number)
                 complain(run, "an attempt is not on record", step.number);
         }
@@ -328,20 +328,19 @@ check_letters(struct run *run)
 }
 
 void
-glass_run(const struct glass_options *options, struct glass_result *result)
+souk_sim_glass(const struct sim_plan *plan, struct sim_outcome *outcome)
 {
     static struct run run;
     memset(&run, 0, sizeof run);
     memset(tried, 0, sizeof tried);
-    memset(result, 0, sizeof *result);
+    memset(outcome, 0, sizeof *outcome);
     glass_fixed = glass_replay_fails = false;
-    struct souk_sim_options sim = { .seed = options->seed, .kinds = glass_kinds,
-                                    .crash_one_in = options->crash_one_in,
-                                    .checkpoint_one_in = options->checkpoint_one_in,
-                                    .actors_max = options->seed % 2 ? 256 : 0 };
+    struct souk_sim_options sim = souk_sim_plan_options(plan);
+    souk_assert(plan->buyers <= MESSAGES_MAX);
+    sim.kinds = glass_kinds;
     run.sim = souk_sim_open(&sim);
-    run.result = result;
-    run.count = options->messages;
+    run.outcome = outcome;
+    run.count = plan->buyers;
     for (unsigned n = 0; n < run.count; n++) {
         struct said *s = &run.said[n];
         unsigned from = (unsigned)souk_sim_draw(run.sim, GLASSES);
@@ -352,14 +351,16 @@ glass_run(const struct glass_options *options, struct glass_result *result)
                                      .asks = souk_sim_draw(run.sim, 2) };
         while (!s->done) { /* One after the other, so that numbers say in which order they were sent. */
             say(&run, s);
-            while (!s->done && !s->lost) souk_sim_step(run.sim);
+            do souk_sim_step(run.sim);
+            while (!s->done && !s->lost);
         }
         for (uint64_t steps = souk_sim_draw(run.sim, 8); steps > 0; steps--) souk_sim_step(run.sim);
     }
     if (!souk_sim_run(run.sim, 1000000)) complain(&run, "it does not come to rest", 0);
+    souk_sim_calm(run.sim);
     for (unsigned i = 0; i < GLASSES; i++) check_glass_at(&run, i);
     check_journal(&run);
     check_letters(&run);
-    result->crashes = (unsigned)souk_sim_counts(run.sim).crashes;
+    outcome->counts = souk_sim_counts(run.sim);
     souk_sim_close(&run.sim);
 }

@@ -131,6 +131,7 @@ souk_sim_open(const struct souk_sim_options *options)
     sim->crash_chance = souk_hash_mix(options->seed + 1);
     sim->disk_chance = souk_hash_mix(options->seed + 2);
     sim->rare_chance = souk_hash_mix(options->seed + 3);
+    sim->clock_chance = souk_hash_mix(options->seed + 6);
     sim->client_due_ns = UINT64_MAX;
     draw_rare(sim);
     static const struct souk_sim_net none;

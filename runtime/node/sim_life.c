@@ -169,8 +169,8 @@ souk_sim_restart(struct souk_sim_node *node)
     node->crowded_ns = 0;
     /* It takes a while to come back; now and then as long as holds last. */
     sim->world.now_ns += souk_sim_below(&sim->world, souk_sim_below(&sim->world, 8) ? DOWN_NS_MAX : DOWN_SELDOM_NS);
-    if (souk_sim_one_of(sim, &sim->crash_chance, sim->options.clock_one_in))
-        sim->world.wall_offset_ms += souk_sim_next(&sim->crash_chance) % (2 * CLOCK_MS_MAX) - CLOCK_MS_MAX;
+    if (souk_sim_one_of(sim, &sim->clock_chance, sim->options.clock_one_in))
+        sim->world.wall_offset_ms += souk_sim_next(&sim->clock_chance) % (2 * CLOCK_MS_MAX) - CLOCK_MS_MAX;
     souk_sim_start(node);
     souk_sim_tell_lost(lost);
 }

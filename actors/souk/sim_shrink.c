@@ -3,7 +3,7 @@
  *
  * First the crashes of the run become a list of moments. Then each number of the plan is lowered to where it does no
  * harm, or half way there, and each crash is left out, as long as anything is still found; until nothing helps any more
- * or enough has been tried. What is found may change on the way: it is a smaller way to something that does not hold. */
+ * or enough has been tried. What is found must stay the same but for its numbers. */
 #include "sim_run.h"
 
 #include "process.h"
@@ -28,7 +28,20 @@ is_spent(const struct shrinking *s)
     return s->tries >= TRIES_MAX || souk_process_now_ns() >= s->end_ns || souk_process_interrupted();
 }
 
-/* Whether what is given now finds anything; then that is the finding. */
+/* Whether two texts differ in numbers alone. */
+static bool
+same_but_numbers(const char *a, const char *b)
+{
+    static const char digits[] = "0123456789";
+    for (;; a++, b++) {
+        a += strspn(a, digits);
+        b += strspn(b, digits);
+        if (*a != *b) return false;
+        if (!*a) return true;
+    }
+}
+
+/* Whether what is given now finds the same; then that is the finding. */
 static bool
 still_finds(struct shrinking *s)
 {
@@ -36,7 +49,7 @@ still_finds(struct shrinking *s)
     if (is_spent(s)) return false;
     s->tries++;
     souk_sim_run_seeds(&(struct sim_job){ .first = s->finding->seed, .count = 1, .jobs = 1 }, s->given, &totals, NULL);
-    if (!totals.violations) return false;
+    if (!totals.violations || !same_but_numbers(totals.findings[0].text, s->finding->text)) return false;
     *s->finding = totals.findings[0];
     return true;
 }

@@ -191,6 +191,15 @@ run_any(souk_sim *sim)
     return false;
 }
 
+/* Whether any event has ever changed the actor: what a kind promises holds after its first. */
+static bool
+is_begun(const struct souk_cell *cell)
+{
+    for (size_t i = 0; i < cell->kind->state_size; i++)
+        if (cell->state[i]) return true;
+    return false;
+}
+
 /* Each actor in memory keeps what its kind promises, after whatever step. */
 static void
 check_actors(const struct souk_partition *p)
@@ -200,7 +209,7 @@ check_actors(const struct souk_partition *p)
         for (uint32_t i = 0; d->count && i < d->slots; i++) {
             const struct souk_cell *cell = souk_cell_at(d, i);
             if (!cell || cell->kind->policy || cell->loading || cell->broken || !cell->kind->check) continue;
-            cell->kind->check(cell->state);
+            if (is_begun(cell)) cell->kind->check(cell->state);
         }
     }
 }

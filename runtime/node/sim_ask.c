@@ -98,6 +98,16 @@ souk_sim_ask(souk_sim *sim, struct souk_sim_request *r, const void *message)
     return SOUK_OK;
 }
 
+/* Who waited is not let in: he hears as much as of a node that died. */
+static void
+turn_away(struct souk_sim_request *r)
+{
+    unlink_request(r->sim_, r);
+    r->request.done = r->done_;
+    r->next_ = NULL;
+    souk_sim_tell_lost(r);
+}
+
 void
 souk_sim_let_in(struct souk_sim_node *node)
 {
@@ -111,7 +121,7 @@ souk_sim_let_in(struct souk_sim_node *node)
         oldest->body_ = NULL;
         souk_err err = souk_worker_ask(any_worker(node), &oldest->request);
         free(body);
-        if (err) end_request(oldest, &(struct souk_reply){ .ending = SOUK_LATE });
+        if (err) turn_away(oldest);
     }
 }
 

@@ -187,6 +187,9 @@ journal_read(souk_journal *face, uint64_t from, souk_err (*visit)(void *arg, uin
     struct memory_journal *journal = (struct memory_journal *)face;
     souk_memory_store *store = journal->store;
     uint64_t before = 0;
+    for (size_t i = group_find(store, from); i-- > 0 && before == 0;) /* Of the group before, as in leveldb.c. */
+        if (store->groups[i].live)
+            before = store->groups[i].last;
     for (size_t i = group_find(store, from); i < store->count; i = group_find(store, from)) {
         struct group group = store->groups[i];
         from = group.last + 1;

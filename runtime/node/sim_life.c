@@ -4,12 +4,14 @@
  * A start may be killed itself: the machine stops after some operations of the store, wherever in reading or writing
  * that is, and the next start begins on the same disk. What a disk may do, and what must come of it:
  *   - a put fails: the node stops, and what was acknowledged is there at the next start, whatever else is;
- *   - it is torn in the vault: harmless, as each snapshot carries its own position; in the journal: refused;
- *   - it was acknowledged and is gone, or a bit has turned: refused, if recovery reads that far back.
+ *   - it was torn: refused;
+ *   - it was acknowledged and is gone, or a bit has turned: refused, if recovery reads that far back in the journal;
+ *     of the vault: refused, or harmless, since all that was in it follows from the journal.
  * After a refusal the disk is mended, as somebody with a copy of it would, and the node must start. */
 #include "node/sim_inside.h"
 
 #include "base/panic.h"
+#include "work/checkpoint.h"
 
 #include <stdlib.h>
 
@@ -58,11 +60,11 @@ souk_sim_disk_fault(void *self, enum souk_memory_place place)
         fault = souk_sim_next(chance) % 2 ? SOUK_MEMORY_IO_ABSENT : SOUK_MEMORY_IO_PRESENT;
     else if (souk_sim_one_of(sim, chance, disk->full_one_in))
         fault = souk_sim_next(chance) % 2 ? SOUK_MEMORY_FULL_ABSENT : SOUK_MEMORY_FULL_PRESENT;
-    else if (souk_sim_one_of(sim, chance, disk->torn_one_in))
+    else if (place == SOUK_MEMORY_JOURNAL && souk_sim_one_of(sim, chance, disk->torn_one_in))
         fault = SOUK_MEMORY_TORN;
     node->failed |= fault != SOUK_MEMORY_SOUND;
-    if (!fault && souk_sim_one_of(sim, chance, disk->lie_one_in)) /* Snapshots only end early: see DURABILITY R7. */
-        fault = place == SOUK_MEMORY_JOURNAL && souk_sim_next(chance) % 2 ? SOUK_MEMORY_HOLE : SOUK_MEMORY_GONE;
+    if (!fault && souk_sim_one_of(sim, chance, disk->lie_one_in))
+        fault = souk_sim_next(chance) % 2 ? SOUK_MEMORY_HOLE : SOUK_MEMORY_GONE;
     if (fault) souk_sim_note(sim, 'd', fault);
     return fault;
 }
@@ -75,9 +77,9 @@ reads_from(souk_vault *vault)
     void *value = NULL;
     size_t length = 0;
     souk_err err = vault->ops->get(vault, (struct souk_bytes){ "m", 1 }, &value, &length);
-    bool sound = !err && souk_marker_read((struct souk_bytes){ value, length }, &marker);
+    bool old, sound = !err && !souk_marker_read((struct souk_bytes){ value, length }, &marker, &old);
     free(value);
-    return sound && marker.low ? marker.low : 1;
+    return sound && marker.low ? marker.low : 1; /* What is before it need not be there. */
 }
 
 static void
@@ -85,7 +87,7 @@ mend(struct souk_sim_node *node)
 {
     if (node->flipped) souk_memory_store_flip(node->store, node->flip_position, node->flip_bit);
     node->flipped = false;
-    souk_memory_store_mend(node->store);
+    souk_memory_store_mend(node->store, SOUK_MEMORY_JOURNAL);
 }
 
 /* While the node was down a bit may have turned. True when there is damage that the start must notice; what lies
@@ -140,16 +142,17 @@ souk_sim_start(struct souk_sim_node *node)
         souk_assert(!err);
         node->workers = 1 + (unsigned)souk_sim_below(&sim->world, SOUK_SIM_WORKERS_MAX);
         if (sim->options.workers) node->workers = sim->options.workers;
-        bool damaged = is_damaged(node);
+        bool damaged = is_damaged(node), lost = souk_memory_store_vault_lost(node->store);
         err = try_start(node, why, sizeof why);
         souk_sim_note(sim, 's', (uint64_t)err << 8 | node->workers);
         if (!err && damaged) souk_panic(__FILE__, __LINE__, "a node started on a damaged journal");
         if (!err) break;
         if (souk_memory_store_ended(node->store)) sim->counts.crashes++;
-        else if (!damaged) souk_panic(__FILE__, __LINE__, *why ? why : souk_err_text(err));
+        else if (!damaged && !lost) souk_panic(__FILE__, __LINE__, *why ? why : souk_err_text(err));
         else {
             sim->counts.refusals++;
             mend(node);
+            souk_memory_store_mend(node->store, SOUK_MEMORY_VAULT);
         }
         souk_memory_store_crash(node->store);
     }

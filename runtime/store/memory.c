@@ -291,6 +291,7 @@ souk_memory_store_close(souk_memory_store **store_p)
     free(store->groups);
     souk_memory_shelf_clear(&store->seen);
     souk_memory_shelf_clear(&store->kept);
+    souk_memory_shelf_clear(&store->before);
     free(store->journal);
     free(store->vault);
     free(store);
@@ -375,9 +376,19 @@ souk_memory_store_damage(const souk_memory_store *store, uint64_t from)
     return damaged;
 }
 
-void
-souk_memory_store_mend(souk_memory_store *store)
+bool
+souk_memory_store_vault_lost(const souk_memory_store *store)
 {
+    return store->has_before;
+}
+
+void
+souk_memory_store_mend(souk_memory_store *store, enum souk_memory_place place)
+{
+    if (place == SOUK_MEMORY_VAULT) {
+        souk_memory_vault_mend(store);
+        return;
+    }
     for (size_t i = 0; i < store->count; i++) {
         struct group *group = &store->groups[i];
         group->live = group->durable = !group->torn;

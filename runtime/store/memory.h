@@ -52,10 +52,12 @@ void souk_memory_store_choose(souk_memory_store *store,
  * its node does by itself. Has it? */
 void souk_memory_store_end(souk_memory_store *store, uint64_t operations);
 bool souk_memory_store_ended(const souk_memory_store *store);
-/* How many groups at `from` or beyond a crash has found lost, though they were acknowledged, or torn. And what repairs
- * that: what was lost is there again, what was torn is gone. Between a crash and the next opening. */
+/* How many groups at `from` or beyond a crash has found lost, though they were acknowledged, or torn. Whether the vault
+ * has lost a put that was acknowledged, and had none since. And what repairs one of them: what was lost is there again,
+ * and what was torn is gone. Between a crash and the next put. */
 unsigned souk_memory_store_damage(const souk_memory_store *store, uint64_t from);
-void souk_memory_store_mend(souk_memory_store *store);
+bool souk_memory_store_vault_lost(const souk_memory_store *store);
+void souk_memory_store_mend(souk_memory_store *store, enum souk_memory_place place);
 /* Turns one bit of the group that holds `position`, counted from its first byte and wrapping round its length: an
  * edited journal. False when there is no such group or it is empty. */
 bool souk_memory_store_flip(souk_memory_store *store, uint64_t position, uint64_t bit);

@@ -50,6 +50,8 @@ struct souk_memory_store {
     struct shelf seen, kept;        /* `kept` is what survives, when `split`; else `seen` does. */
     bool split, vault_sinking;
     bool lied;                      /* The vault's two differ by a lie, not by an error only. */
+    struct shelf before;            /* What was seen before a crash that found out, until the next put. */
+    bool has_before;
     struct plan plans[2];
     uint64_t tail;                  /* The last position that was acknowledged: what the tail file is to LevelDB. */
     enum souk_memory_fault (*choose)(void *self, enum souk_memory_place place);
@@ -74,6 +76,8 @@ bool souk_memory_has_ended(souk_memory_store *store);
 extern const struct souk_vault_ops souk_memory_vault_ops;
 /* What survives is all that there is. */
 void souk_memory_vault_join(souk_memory_store *store);
+/* What was seen before the last crash is there again. */
+void souk_memory_vault_mend(souk_memory_store *store);
 void souk_memory_shelf_clear(struct shelf *shelf);
 
 #endif

@@ -102,10 +102,27 @@ souk_memory_vault_join(souk_memory_store *store)
 {
     if (!store->split)
         return;
-    souk_memory_shelf_clear(&store->seen);
+    if (store->lied) {
+        souk_memory_shelf_clear(&store->before);
+        store->before = store->seen;
+        store->has_before = true;
+    } else {
+        souk_memory_shelf_clear(&store->seen);
+    }
     store->seen = store->kept;
     store->kept = (struct shelf){ NULL, 0, 0 };
     store->split = false;
+}
+
+void
+souk_memory_vault_mend(souk_memory_store *store)
+{
+    if (!store->has_before)
+        return;
+    souk_memory_shelf_clear(&store->seen);
+    store->seen = store->before;
+    store->before = (struct shelf){ NULL, 0, 0 };
+    store->has_before = false;
 }
 
 static souk_err
@@ -122,6 +139,8 @@ vault_put(souk_vault *face, const struct souk_vault_entry *entries, size_t count
     enum souk_memory_fault fault = souk_memory_next_fault(store, SOUK_MEMORY_VAULT);
     souk_err err = souk_memory_fault_err(fault);
     bool written = fault != SOUK_MEMORY_IO_ABSENT && fault != SOUK_MEMORY_FULL_ABSENT;
+    souk_memory_shelf_clear(&store->before);
+    store->has_before = false;
     if (written && fault != SOUK_MEMORY_SOUND)
         vault_split(store);
     if (fault == SOUK_MEMORY_GONE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/sim/test_trim.c -- a checkpoint holds all that a start needs: with the journal before it trimmed away, crash
  * after crash, everything that was said is still taken once: tells, asks, wakes. */
-#include "glass.h"
+#include "souk/sim_glass.h"
 
 #include "store/journal.h"
 #include "store/vault.h"

@@ -227,6 +227,12 @@ souk_port_call(struct souk_worker *w, struct souk_message *m)
         souk_fifo_push(&w->calls_waiting, m);
         return;
     }
+    /* Its caller is told LATE, or was: as after a long time down. To make it now would be an effect that whoever looks
+     * after it may already have found missing, and given up. */
+    if (m->due_ms <= souk_partition_now_ms(w->partition)) {
+        souk_message_free(w->heap, m);
+        return;
+    }
     uint64_t ticket = call_take(w, m->asker);
     const struct souk_port_driver *driver = w->partition->ports;
     while (driver && driver->port && driver->port->number != m->to.kind) driver++;

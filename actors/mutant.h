@@ -4,13 +4,14 @@
 #ifndef ACTORS_MUTANT_H
 #define ACTORS_MUTANT_H
 
+#include <souk/base.h>
+
 /* Each mutant and the rule of the design that it breaks. */
 #define SHOP_MUTANT_LIST(M)                                                                      \
-    M(CONFIRM_LATE, "R10", "a hold is confirmed though it ended before the turn's time")         \
-    M(FORGET_EXPIRED, "R10", "that a hold has expired is not kept, so that a late confirm finds nothing") \
+    M(CONFIRM_LATE, "R10", "a hold is confirmed though it had ended by the turn's time")         \
+    M(FORGET_EXPIRED, "R10", "it is not kept that a hold has expired, for its late confirm")     \
     M(TOP_UP_AGAIN, "R11", "a command's id is not remembered, and its repeat is executed")       \
-    M(SOLD_OUT_KEPT, "R11", "a refusal as sold out is remembered, and the repeat refused for it") \
-    M(ADVANCE_EARLY, "R12", "a call's number advances though its predecessor's end is not known")
+    M(SOLD_OUT_KEPT, "R11", "a refusal as sold out is remembered, and its repeat refused")
 
 #define SHOP_MUTANT_NAME_(name, rule, what) SHOP_MUTANT_##name,
 enum shop_mutant { SHOP_MUTANT_NONE, SHOP_MUTANT_LIST(SHOP_MUTANT_NAME_) SHOP_MUTANT_COUNT };

@@ -8,6 +8,7 @@
 
 #include "address.h"
 #include "money.h"
+#include "mutant.h"
 #include "payment.h"
 #include "quota.h"
 #include "saga.h"
@@ -78,7 +79,7 @@ order_happening_name(uint32_t happening)
 bool
 order_reason_again(uint32_t reason)
 {
-    return reason < ORDER_REASONS && reasons[reason].again;
+    return reason < ORDER_REASONS && reasons[reason].again && !shop_mutant(SOLD_OUT_KEPT);
 }
 
 static uint32_t

@@ -14,6 +14,7 @@
 #include "stock.h"
 
 #include "address.h"
+#include "mutant.h"
 
 #include <souk/actor.h>
 
@@ -75,7 +76,7 @@ decide_stock_confirm(const struct stock *s, const struct stock_confirm *c, souk_
     if (souk_find(s, ended, c->reservation)) return stock_expired;
     const struct stock_hold *hold = souk_find(s, holds, c->reservation);
     if (!hold) return SOUK_ACCEPT;
-    if (souk_now_ms(turn) >= hold->until_ms) return stock_expired;
+    if (souk_now_ms(turn) >= hold->until_ms && !shop_mutant(CONFIRM_LATE)) return stock_expired;
     souk_emit(turn, stock_confirmed, .reservation = c->reservation);
     return SOUK_ACCEPT;
 }
@@ -173,7 +174,7 @@ apply_stock_swept(struct stock *s, const struct stock_swept *e)
         s->held -= hold->units;
         s->free += hold->units;
         souk_remove(s, holds, key);
-        souk_put(s, ended, key)->why = STOCK_HOLD_EXPIRED;
+        if (!shop_mutant(FORGET_EXPIRED)) souk_put(s, ended, key)->why = STOCK_HOLD_EXPIRED;
     }
     s->alarm_ms = next_end(s, e->through_ms);
 }

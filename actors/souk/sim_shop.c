@@ -23,11 +23,12 @@ SOUK_ADDRESSES(sim, souk_sim, souk_sim_key_of, souk_sim_key_pair)
 enum { BUYERS_MAX = 400, PRICE = 1999, CREDIT = 10000, TURNED_AWAY_MAX = 30 };
 
 struct buyer {
-    struct souk_sim_request place, show, look;
+    struct souk_sim_request place, show, look, peek;
     struct order_place order;
     char customer[16], key[16], sale[16];
     souk_ref ref, stock;
-    bool placing, showing, looking;
+    bool placing, showing, looking, peeking;
+    uint32_t peeked;          /* So much of the order's history has been seen. */
     bool told, settled, over; /* That it was placed; how it stands; and there is no use in coming back. */
     uint64_t back_ms;         /* When to come back; 0: not. */
     unsigned turned_away;     /* So often, though there were enough units. */
@@ -112,6 +113,39 @@ show_lost(struct souk_sim_request *r)
     ((struct buyer *)(void *)((char *)r - offsetof(struct buyer, show)))->showing = false;
 }
 
+/* What has been seen once stays so, whatever crashes: it was durable before it was shown (I9, R4). */
+static void
+peeked(struct souk_request *request, const struct souk_reply *reply)
+{
+    struct buyer *b = (struct buyer *)(void *)((char *)request - offsetof(struct buyer, peek));
+    struct order_view view;
+    uint8_t memory[8192];
+    struct souk_scratch scratch = { memory, memory + sizeof memory };
+    const uint8_t *at = reply->body.at;
+    struct souk_reader in = { .at = at, .end = at + reply->body.length, .scratch = &scratch };
+    b->peeking = false;
+    if (reply->ending == SOUK_REFUSED && b->peeked) complain("%s: was shown, and isn't there any more", b->key);
+    if (reply->ending != SOUK_DONE || !souk_layout_of_order_view->get(&in, &view)) return;
+    uint32_t length = view.history.count;
+    bool again = length > 1 && view.history.at[1].happening == ORDER_WAS_PLACED_AGAIN;
+    if (length < b->peeked && !again) complain("%s: what had happened to it has not happened any more", b->key);
+    b->peeked = again ? 1 : length;
+}
+
+static void
+peek_lost(struct souk_sim_request *r)
+{
+    ((struct buyer *)(void *)((char *)r - offsetof(struct buyer, peek)))->peeking = false;
+}
+
+static void
+peek(struct buyer *b)
+{
+    b->peek = (struct souk_sim_request){ .request = { .to = b->ref, .row = &order_show_query, .within_ms = 2000,
+                                                      .done = peeked }, .lost = peek_lost };
+    b->peeking = !souk_sim_ask(shop->sim, &b->peek, &(struct order_show){ .settled_only = false });
+}
+
 static void
 place(struct buyer *b)
 {
@@ -164,7 +198,8 @@ look(struct buyer *b)
 static void
 buyer_step(struct buyer *b)
 {
-    enum { HESITATES = 4, IMPATIENT = 200 };
+    enum { HESITATES = 4, IMPATIENT = 200, CURIOUS = 20 };
+    if (!b->peeking && souk_sim_draw(shop->sim, CURIOUS) == 0) peek(b);
     if (b->back_ms) {
         if (b->back_ms > souk_sim_now_ms(shop->sim) || b->placing) return;
         b->back_ms = 0;

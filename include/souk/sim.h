@@ -31,7 +31,7 @@ struct souk_sim_disk {
 /* What links do to each parcel; all zero: clients ask without any. */
 struct souk_sim_net {
     uint32_t lose_one_in, double_one_in;
-    uint32_t late_one_in, late_ms;  /* Comes later by up to so much. */
+    uint32_t late_one_in, late_ms;  /* Comes later by up to so much, and others pass it. */
     uint32_t reorder_one_in;        /* May overtake what was sent before it. */
     uint32_t delay_ms;              /* All take up to so long. */
 };

@@ -9,15 +9,19 @@
 
 /* Each mutant and the rule of the design that it breaks. */
 #define SOUK_MUTANT_LIST(M)                                                                      \
+    M(RELEASE_EARLY, "R1", "a slice lets go of its shards before its batch has a position")      \
     M(FORGET_SENDS, "R2", "what a batch did not consume itself is not recorded")                 \
     M(SKIP_DEDUP, "R3", "recovery delivers again what was consumed")                             \
     M(REPLY_EARLY, "R4", "answers leave before they are durable")                                \
-    M(KEEP_SPOILT, "R5", "a state is kept whose change failed half way")                          \
+    M(FORGET_DEP, "R4", "an answer waits for its own slice, not for what its shard had seen")    \
+    M(KEEP_SPOILT, "R5", "a state is kept whose change failed half way")                         \
     M(FORGET_ATTEMPTS, "R5", "it is not on record how often a message has been tried")           \
     M(OVERTAKE, "R5", "an actor takes others while a message waits for its next attempt")        \
     M(SNAPSHOT_EARLY, "R6", "a snapshot is written before what it shows is durable")             \
-    M(FORGET_TABLES, "R7", "a checkpoint forgets what is outstanding")                            \
+    M(MARKER_EARLY, "R7", "a checkpoint's marker is written before its snapshots are")           \
+    M(FORGET_TABLES, "R7", "a checkpoint forgets what is outstanding")                           \
     M(TIMERS_FIRST, "R9", "timers run before recovery has delivered what was outstanding")       \
+    M(CLOCK_BACK, "R9", "partition time begins with the wall clock, though that went back")      \
     M(KEY_ANEW, "R12", "a payment's call gets a new key each time")
 
 #define SOUK_MUTANT_NAME_(name, rule, what) SOUK_MUTANT_##name,

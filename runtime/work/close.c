@@ -166,10 +166,18 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
         souk_ready_put(w->ready, shard);
 }
 
+/* Whether messages wait in its shards. */
+static bool
+is_behind(const struct souk_worker *w)
+{
+    bool behind = w->local.head;
+    for (unsigned i = 0; i < w->held_count; i++) behind |= w->held[i]->backlog.head != NULL;
+    return behind;
+}
+
 static void
 let_go_all(struct souk_worker *w)
 {
-    if (souk_mutant(RELEASE_EARLY) && w->held_count) give_back(w);
     for (unsigned i = 0; i < w->held_count; i++) let_go(w, w->held[i]);
     w->held_count = 0;
 }
@@ -196,7 +204,7 @@ souk_slice_close(struct souk_worker *w)
     if (w->attempts_count) souk_fault_record(w);
     record_opened(w);
     souk_lives_set_deadlines(w);
-    if (souk_mutant(RELEASE_EARLY)) let_go_all(w);
+    if (souk_mutant(RELEASE_EARLY) && !is_behind(w)) let_go_all(w);
     settle(w, w->slice.batch.length > SOUK_BATCH_HEADER ? enqueue(w) : 0);
     souk_meanwhile(w->partition->world);
     if (w->rebuilds.head) souk_fault_rebuild(w);

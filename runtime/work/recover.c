@@ -317,7 +317,7 @@ souk_partition_open(struct souk_partition **out, const struct souk_partition_opt
         return err;
     }
     uint64_t wall = p->world->wall_ms(p->world->self);
-    p->base_ms = wall > r.last_ms ? wall : r.last_ms;
+    p->base_ms = wall > r.last_ms || souk_mutant(CLOCK_BACK) ? wall : r.last_ms;
     p->base_ns = p->world->monotonic_ns(p->world->self);
     condemn(&r);
     deliver_again(&r);

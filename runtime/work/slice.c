@@ -107,7 +107,7 @@ hold(struct souk_worker *w, struct souk_shard *shard)
     }
     w->held[w->held_count++] = shard;
     w->holds[shard->number] = true;
-    if (shard->dep > w->slice.dep) w->slice.dep = shard->dep;
+    if (shard->dep > w->slice.dep && !souk_mutant(FORGET_DEP)) w->slice.dep = shard->dep;
     if (shard->now_ms > w->slice.now_ms) w->slice.now_ms = shard->now_ms;
     souk_lives_join(w, shard);
     ring_alarms(w, shard);

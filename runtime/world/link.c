@@ -70,7 +70,8 @@ static uint64_t
 last_ns(const souk_links *links, uint32_t from, uint32_t to)
 {
     for (size_t i = links->count; i-- > 0;)
-        if (links->parcels[i]->from == from && links->parcels[i]->to == to) return links->parcels[i]->due_ns;
+        if (links->parcels[i]->from == from && links->parcels[i]->to == to && !links->parcels[i]->late)
+            return links->parcels[i]->due_ns;
     return 0;
 }
 
@@ -82,9 +83,10 @@ souk_links_send(souk_links *links, uint64_t now, uint32_t from, uint32_t to, con
     for (unsigned copies = one_of(links, net->double_one_in) ? 2 : 1; copies > 0; copies--) {
         struct souk_parcel *p = must(malloc(sizeof *p + length));
         uint64_t after = last_ns(links, from, to);
-        *p = (struct souk_parcel){ now + up_to(links, net->delay_ms), ++links->sent, from, to, length };
-        if (one_of(links, net->late_one_in)) p->due_ns += up_to(links, net->late_ms);
-        if (p->due_ns < after && !one_of(links, net->reorder_one_in)) p->due_ns = after;
+        *p = (struct souk_parcel){ .due_ns = now + up_to(links, net->delay_ms), .number = ++links->sent, .from = from,
+                                   .to = to, .late = one_of(links, net->late_one_in), .length = length };
+        if (p->late) p->due_ns += up_to(links, net->late_ms);
+        else if (p->due_ns < after && !one_of(links, net->reorder_one_in)) p->due_ns = after;
         if (length) memcpy(p->bytes, bytes, length);
         put(links, p);
     }

@@ -2,7 +2,7 @@
 /* world/link.h -- simulated links: they carry bytes between any two endpoints, and lose, double, delay and reorder them.
  *
  * An endpoint is a number that its user gives a meaning: a node, a client. Between two of them parcels arrive in the
- * order of sending unless one is overtaken; what is on its way to an endpoint that dies still arrives, as from a network
+ * order of sending unless one is late or overtaken; what is on its way to an endpoint that dies still arrives, as from a network
  * that knows nothing of it. Chance comes from a seed of the links' own. One thread. Out of memory is a panic. */
 #ifndef SOUK_WORLD_LINK_H
 #define SOUK_WORLD_LINK_H
@@ -13,6 +13,7 @@
 struct souk_parcel {
     uint64_t due_ns, number; /* When it arrives; parcels of one moment arrive by number. */
     uint32_t from, to;
+    bool late; /* Others may pass it. */
     size_t length;
     uint8_t bytes[];
 };

@@ -26,7 +26,7 @@ static const struct souk_options_words words = {
 struct asked {
     struct souk_options_memory memory;
     uint64_t seeds, seed, jobs;
-    const char *scenario, *crash_at, *mutant;
+    const char *scenario, *crash_at;
     bool json, mutants, keep;
     struct sim_given given;
     struct souk_sim_moments moments;
@@ -65,7 +65,7 @@ options_read(struct asked *asked, int argc, char **argv)
         { "crash-at", SOUK_OPTION_TEXT, &asked->crash_at, NULL, 0, 0, "LIST|none", "Nodes die at these moments" },
         { "as-found", SOUK_OPTION_BOOL, &asked->keep, NULL, 0, 0, NULL, "What is found is not shrunk" },
         { "mutants", SOUK_OPTION_BOOL, &asked->mutants, NULL, 0, 0, NULL, "Is each planted bug found?" },
-        { "mutant", SOUK_OPTION_TEXT, &asked->mutant, NULL, 0, 0, "NAME", "Only that one" },
+        { "mutant", SOUK_OPTION_TEXT, &asked->given.mutant, NULL, 0, 0, "NAME", "With that planted bug" },
         { "json", SOUK_OPTION_BOOL, &asked->json, NULL, 0, 0, NULL, "The last line of output is a JSON object" },
     };
     unsigned count = sizeof others / sizeof *others;
@@ -146,8 +146,10 @@ souk_sim_main(int argc, char **argv)
     int status = options_read(&asked, argc, argv);
     if (status == SOUK_OPTIONS_GO_ON) {
         souk_process_signals();
-        status = asked.mutants || asked.mutant ? souk_sim_mutants((unsigned)asked.jobs, asked.json, asked.mutant)
-                                               : run(&asked);
+        if (asked.given.mutant) status = souk_sim_plant(asked.given.mutant);
+    }
+    if (status == SOUK_OPTIONS_GO_ON) {
+        status = asked.mutants ? souk_sim_mutants((unsigned)asked.jobs, asked.json) : run(&asked);
     }
     souk_options_free(&asked.memory);
     return status;

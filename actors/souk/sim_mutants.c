@@ -4,6 +4,7 @@
 
 #include "base/mutant.h"
 #include "mutant.h"
+#include "options.h"
 #include "process.h"
 
 #include <inttypes.h>
@@ -54,29 +55,49 @@ look_for(unsigned m, unsigned jobs)
 }
 
 int
-souk_sim_mutants(unsigned jobs, bool json, const char *only)
+souk_sim_mutants(unsigned jobs, bool json)
 {
-    unsigned found = 0, missed[MUTANTS], missed_count = 0, looked = 0;
-    for (unsigned m = 0; m < MUTANTS && !souk_process_interrupted(); m++) {
-        if (only && strcmp(only, mutants[m].name)) continue;
-        looked++;
-        if (look_for(m, jobs)) found++;
-        else missed[missed_count++] = m;
-    }
-    printf("%u of %u planted bugs were found\n", found, looked);
-    if (json) printf("{\"found\":%u,\"missed\":[", found);
+    unsigned missed[MUTANTS], missed_count = 0, looked = 0;
+    for (; looked < MUTANTS && !souk_process_interrupted(); looked++)
+        if (!look_for(looked, jobs)) missed[missed_count++] = looked;
+    printf("%u of %u planted bugs were found\n", looked - missed_count, MUTANTS);
+    if (json) printf("{\"found\":%u,\"missed\":[", looked - missed_count);
     for (unsigned i = 0; json && i < missed_count; i++) printf("%s\"%s\"", i ? "," : "", mutants[missed[i]].name);
     if (json) printf("]}\n");
-    return missed_count || !looked ? 1 : EX_OK;
+    return missed_count || looked < MUTANTS ? 1 : EX_OK;
+}
+
+int
+souk_sim_plant(const char *name)
+{
+    for (unsigned m = 0; m < MUTANTS; m++) {
+        if (strcmp(name, mutants[m].name)) continue;
+        plant(m);
+        return SOUK_OPTIONS_GO_ON;
+    }
+    fprintf(stderr, "souk sim: there is no planted bug %s\n", name);
+    return EX_USAGE;
 }
 
 #else
 
-int
-souk_sim_mutants(unsigned jobs SOUK_UNUSED, bool json SOUK_UNUSED, const char *only SOUK_UNUSED)
+static int
+say_none(void)
 {
     fprintf(stderr, "souk sim: this build has no planted bugs; ./run sim --mutants makes one that has\n");
     return EX_UNAVAILABLE;
+}
+
+int
+souk_sim_mutants(unsigned jobs SOUK_UNUSED, bool json SOUK_UNUSED)
+{
+    return say_none();
+}
+
+int
+souk_sim_plant(const char *name SOUK_UNUSED)
+{
+    return say_none();
 }
 
 #endif

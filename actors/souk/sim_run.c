@@ -36,7 +36,7 @@ struct child {
 void
 souk_sim_given_none(struct sim_given *given)
 {
-    given->scenario = NULL;
+    given->scenario = given->mutant = NULL;
     given->crash_at = NULL;
     for (unsigned i = 0; i < SIM_NUMBERS_MAX; i++) given->numbers[i] = UINT64_MAX;
 }

@@ -13,6 +13,7 @@ struct sim_given {
     const char *scenario;                      /* NULL: by the seed. */
     uint64_t numbers[SIM_NUMBERS_MAX];         /* In the order of souk_sim_numbers; UINT64_MAX: as drawn. */
     const struct souk_sim_moments *crash_at;   /* NULL: as drawn. */
+    const char *mutant;                        /* The planted bug that is on, for the command; NULL: none. */
 };
 /* Nothing is given. */
 void souk_sim_given_none(struct sim_given *given);
@@ -46,6 +47,8 @@ void souk_sim_shrink(struct sim_given *given, struct sim_finding *finding, struc
 const char *souk_sim_command(const struct sim_given *given, uint64_t seed, char *out, size_t size);
 
 /* `souk sim --mutants`: looks for each planted bug in turn; see base/mutant.h. The exit status. */
-int souk_sim_mutants(unsigned jobs, bool json, const char *only);
+int souk_sim_mutants(unsigned jobs, bool json);
+/* Switches one on. SOUK_OPTIONS_GO_ON, or the exit status when there is none of that name in this build. */
+int souk_sim_plant(const char *name);
 
 #endif

@@ -126,6 +126,8 @@ souk_sim_command(const struct sim_given *given, uint64_t seed, char *out, size_t
     for (unsigned i = 0; souk_sim_numbers[i].name && at > 0 && (size_t)at < size; i++)
         if (given->numbers[i] != UINT64_MAX)
             at += snprintf(out + at, size - (size_t)at, " --%s %" PRIu64, souk_sim_numbers[i].name, given->numbers[i]);
+    if (given->mutant && at > 0 && (size_t)at < size)
+        at += snprintf(out + at, size - (size_t)at, " --mutant %s", given->mutant);
     if (!given->crash_at || at < 0 || (size_t)at >= size) return out;
     at += snprintf(out + at, size - (size_t)at, " --crash-at %s", given->crash_at->count ? "" : "none");
     for (uint32_t i = 0; i < given->crash_at->count && (size_t)at < size; i++)

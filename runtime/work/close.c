@@ -146,7 +146,7 @@ let_go(struct souk_worker *w, struct souk_shard *shard)
     shard->now_ms = w->slice.now_ms;
     w->holds[n] = false;
     if (atomic_load_explicit(&p->checkpoint.cutting, memory_order_acquire)) souk_shard_cut(w, shard);
-    souk_shard_trim(w, shard);
+    if (!souk_mutant(RELEASE_EARLY)) souk_shard_trim(w, shard); /* Which would free what that one still uses. */
     w->due[n] = souk_wheel_next(&shard->wheel);
     if (w->due[n] < w->due_min) w->due_min = w->due[n];
     souk_tally_up(w, SOUK_N_DEPTH, (uint64_t)shard->backlog_count - shard->backlog_told); /* The sum is a gauge. */

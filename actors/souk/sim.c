@@ -17,10 +17,10 @@ enum { SHRUNK_MAX = 3, COMMAND = 16384, OTHER_OPTIONS = 10 };
 
 static const struct souk_options_words words = {
     .command = "sim",
-    .summary = "Runs flash sales and failing turns in the simulator, each from a seed: a node, its clients, its disk, its\n"
-               "links and the payment provider in one thread and in virtual time. Crashes come between any two steps,\n"
-               "also while a node recovers. Whatever does not hold is shrunk, and printed with the command that\n"
-               "replays it. Numbers of the plan follow from the seed unless they are given.\n",
+    .summary = "Runs flash sales and failing turns in the simulator, each from a seed: a node, its clients, its disk,\n"
+               "its links and the payment provider in one thread and in virtual time. Crashes come between any two\n"
+               "steps, also while a node recovers. Whatever does not hold is shrunk, and printed with the command\n"
+               "that replays it. Numbers of the plan follow from the seed unless they are given.\n",
 };
 
 struct asked {
@@ -58,7 +58,7 @@ options_read(struct asked *asked, int argc, char **argv)
 {
     static struct souk_option table[OTHER_OPTIONS + SIM_NUMBERS_MAX];
     struct souk_option others[] = {
-        { "seeds", SOUK_OPTION_NUMBER, &asked->seeds, NULL, 1, UINT64_C(1) << 40, "N", "How many (100; 1 with --seed)" },
+        { "seeds", SOUK_OPTION_NUMBER, &asked->seeds, NULL, 1, UINT64_C(1) << 40, "N", "How many (100, or 1)" },
         { "seed", SOUK_OPTION_NUMBER, &asked->seed, NULL, 0, 0, "S", "The first of them (1)" },
         { "jobs", SOUK_OPTION_NUMBER, &asked->jobs, "1", 1, 64, "N", "Processes at a time" },
         { "scenario", SOUK_OPTION_TEXT, &asked->scenario, NULL, 0, 0, "shop|glass", "Only that (by the seed)" },

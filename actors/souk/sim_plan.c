@@ -81,7 +81,8 @@ souk_sim_plan_draw(struct sim_plan *p, uint64_t seed)
     uint64_t chance = souk_hash_mix(seed + 5);
     *p = (struct sim_plan){
         .seed = seed, .sales = between(&chance, 1, 2), .units = between(&chance, 1, 20),
-        .buyers = between(&chance, 5, 40), .credit_percent = 25 * between(&chance, 0, 4), .limit = between(&chance, 0, 3),
+        .buyers = between(&chance, 5, 40), .credit_percent = 25 * between(&chance, 0, 4),
+        .limit = between(&chance, 0, 3),
         .decline = between(&chance, 0, 20), .unknown_before = between(&chance, 0, 20),
         .unknown_after = between(&chance, 0, 20), .webhook_percent = between(&chance, 0, 60),
     };

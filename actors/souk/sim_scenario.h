@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/sim_scenario.h -- what `souk sim` and the tests simulate: plans, which follow from a seed, and what came of them.
- * One thread; one run at a time. */
+/* souk/sim_scenario.h -- what `souk sim` and the tests simulate: plans, which follow from a seed, and what came of
+ * them. One thread; one run at a time. */
 #ifndef SOUK_SIM_SCENARIO_H
 #define SOUK_SIM_SCENARIO_H
 

@@ -175,7 +175,8 @@ looked(struct souk_request *request, const struct souk_reply *reply)
     if (reply->ending != SOUK_DONE) return;
     bool read = souk_layout_of_stock_view->get(&in, &view), enough = read && view.free >= b->order.units;
     if (!read) complain("%s: the stock's view cannot be read", b->key);
-    if (enough && b->turned_away++ == TURNED_AWAY_MAX) complain("%s: always turned away, though there are units", b->key);
+    if (enough && b->turned_away++ == TURNED_AWAY_MAX)
+        complain("%s: always turned away, though there are units", b->key);
     b->over = (!view.held && !enough) || b->turned_away > TURNED_AWAY_MAX;
     if (!b->over) b->back_ms = souk_sim_now_ms(shop->sim) + 1 + souk_sim_draw(shop->sim, view.held ? 5000 : 1000);
 }
@@ -291,7 +292,8 @@ check_money(void)
         shop->outcome->review += b->view.state == ORDER_NEEDS_REVIEW;
         struct sim_provider_view books = souk_sim_provider_show(shop->provider, order);
         if (b->order.method == ORDER_CARD && books.taken != (paid ? b->view.total : 0))
-            complain("%s: %s, but the provider took %lld", b->key, order_state_name(b->view.state), (long long)books.taken);
+            complain("%s: %s, but the provider took %lld", b->key, order_state_name(b->view.state),
+                     (long long)books.taken);
         if (books.open && b->view.state != ORDER_NEEDS_REVIEW) complain("%s: an authorisation was left open", b->key);
         if (paid && b->view.total != (int64_t)b->order.units * PRICE) complain("%s: another price", b->key);
         if (b->order.method != ORDER_CREDIT) continue;

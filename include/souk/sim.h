@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* souk/sim.h -- nodes, their clients and their disks in one thread, from one seed: for the tests of kinds and of souk.
+/* souk/sim.h -- nodes, their clients and their disks in one thread, from one seed: for tests of kinds and of souk.
  *
  * The same runtime runs as in production; only the clock, chance, the network and the disk are simulated. What runs
- * next, where slices and groups end, what the disk and the links do wrong and when a node dies is drawn from the seed,
- * so a failing seed fails again, step by step. A node may die between any two steps of any of its threads, in the middle
- * of closing a slice, while it reads its journal and while it settles what was under way; it comes back with what was
- * durable and with another number of workers. Time passes only when nothing else can.
+ * next, where slices and groups end, what the disk and the links do wrong and when a node dies is drawn from the
+ * seed, so a failing seed fails again, step by step. A node may die between any two steps of any of its threads, in
+ * the middle of closing a slice, while it reads its journal and while it settles what was under way; it comes back
+ * with what was durable and with another number of workers. Time passes only when nothing else can.
  *
- * What must hold is looked at all the time. After each step every live actor's check() is called. A put that fails stops
- * the node, and the next start must find all that was acknowledged. A disk that lost or changed what it had acknowledged
- * must be noticed by the next start, which refuses; the simulation then mends the disk and goes on. What does not hold
- * is a panic that names the seed. */
+ * What must hold is looked at all the time. After each step every live actor's check() is called. A put that fails
+ * stops the node, and the next start must find all that was acknowledged. A disk that lost or changed what it had
+ * acknowledged must be noticed by the next start, which refuses; the simulation then mends the disk and goes on. What
+ * does not hold is a panic that names the seed. */
 #ifndef SOUK_SIM_H
 #define SOUK_SIM_H
 
@@ -18,12 +18,12 @@
 
 typedef struct souk_sim souk_sim;
 
-/* What a disk does wrong by itself, each as one chance in so many puts (flips: crashes; crowds: steps); 0: never. */
+/* What a disk does wrong, each as one chance in so many puts (flips: crashes; crowds: steps); 0: never. */
 struct souk_sim_disk {
     uint32_t io_one_in;    /* A put fails; what it put is there all the same, or isn't; */
     uint32_t full_one_in;  /* ... for want of room; */
     uint32_t torn_one_in;  /* ... and half of it is there. */
-    uint32_t lie_one_in;   /* A put succeeds, and is gone after the next crash: alone, or with all that came after it. */
+    uint32_t lie_one_in;   /* A put succeeds, and is gone after the next crash: alone, or with all after it. */
     uint32_t flip_one_in;  /* A bit of the journal turns while the node is down. */
     uint32_t crowd_one_in; /* There is little room for a while: new commands are refused, the rest goes on. */
 };

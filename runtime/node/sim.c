@@ -290,7 +290,8 @@ sleep_all(souk_sim *sim)
     uint64_t idle = until(sim->world.now_ns, sim->client_due_ns), now = souk_sim_now_ms(sim);
     for (unsigned i = 0; i < sim->nodes_count; i++) {
         const struct souk_sim_node *node = &sim->nodes[i];
-        for (unsigned w = 0; w < node->workers; w++) idle = least(idle, souk_worker_idle_ns(node->partition->workers[w]));
+        for (unsigned w = 0; w < node->workers; w++)
+            idle = least(idle, souk_worker_idle_ns(node->partition->workers[w]));
         if (node->crowded_ns) idle = least(idle, until(sim->world.now_ns, node->crowded_ns));
     }
     if (sim->links) idle = least(idle, until(sim->world.now_ns, souk_links_next_ns(sim->links)));

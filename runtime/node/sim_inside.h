@@ -52,7 +52,8 @@ struct souk_sim {
     struct souk_sim_node *at;     /* Whose step is under way. */
     unsigned depth;               /* Steps within steps. */
     bool calm, still;             /* Nothing goes wrong any more; nothing rare happens just now. */
-    uint64_t crash_chance, clock_chance, disk_chance, rare_chance; /* Each has a sequence of its own: one less changes no other. */
+    /* Each has a sequence of its own: what goes wrong less often changes no other. */
+    uint64_t crash_chance, clock_chance, disk_chance, rare_chance;
     uint32_t rare_one_in[SOUK_RARE_COUNT];
     uint64_t moment;              /* See struct souk_sim_moments. */
     souk_links *links;            /* NULL: clients have none. */

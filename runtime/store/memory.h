@@ -48,8 +48,8 @@ void souk_memory_store_fault(souk_memory_store *store, enum souk_memory_place pl
 void souk_memory_store_choose(souk_memory_store *store,
                               enum souk_memory_fault (*choose)(void *self, enum souk_memory_place place), void *self);
 /* After so many more operations, each group or snapshot read being one, the machine has stopped: whatever is tried
- * fails with SOUK_ERR_IO and changes nothing, until the crash that follows (UINT64_MAX: never). So it can be killed in the middle of what
- * its node does by itself. Has it? */
+ * fails with SOUK_ERR_IO and changes nothing, until the crash that follows (UINT64_MAX: never). So it can be killed in
+ * the middle of what its node does by itself. Has it? */
 void souk_memory_store_end(souk_memory_store *store, uint64_t operations);
 bool souk_memory_store_ended(const souk_memory_store *store);
 /* How many groups at `from` or beyond a crash has found lost, though they were acknowledged, or torn. Whether the vault

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* world/link.h -- simulated links: they carry bytes between any two endpoints, and lose, double, delay and reorder them.
+/* world/link.h -- simulated links: they carry bytes between any two endpoints; lose, double, delay and reorder them.
  *
  * An endpoint is a number that its user gives a meaning: a node, a client. Between two of them parcels arrive in the
- * order of sending unless one is late or overtaken; what is on its way to an endpoint that dies still arrives, as from a network
- * that knows nothing of it. Chance comes from a seed of the links' own. One thread. Out of memory is a panic. */
+ * order of sending unless one is late or overtaken; what is on its way to an endpoint that dies still arrives, as from
+ * a network that knows nothing of it. Chance comes from a seed of the links' own. One thread. Out of memory is a
+ * panic. */
 #ifndef SOUK_WORLD_LINK_H
 #define SOUK_WORLD_LINK_H
 

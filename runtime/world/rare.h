@@ -6,9 +6,9 @@
  * a real node. souk_meanwhile(world) is where another thread may run between two of the caller's steps: the simulator
  * runs some of them, or lets the machine stop there.
  *
- * In a real node both are the load of a pointer that lies beside the clock's, which a slice has in the cache anyway, and
- * a branch that is never taken: below what bench/ can measure, since no point is passed more often than once a message.
- * So the build that is tested is the build that serves. */
+ * In a real node both are the load of a pointer that lies beside the clock's, which a slice has in the cache anyway,
+ * and a branch that is never taken: below what bench/ can measure, since no point is passed more often than once a
+ * message. So the build that is tested is the build that serves. */
 #ifndef SOUK_WORLD_RARE_H
 #define SOUK_WORLD_RARE_H
 

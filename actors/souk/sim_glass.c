@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GLASSES = 5, MESSAGES_MAX = 120, HOUR = 3600000 };
+enum { GLASSES = 5, MESSAGES_MAX = 120, MONTH_MS = 30 * 86400 * 1000u };
 
 bool glass_fixed, glass_replay_fails;
 static unsigned tried[MESSAGES_MAX + 1]; /* How often a message was tried: what no actor may know, but a test may. */
@@ -35,7 +35,7 @@ decide_glass_say(const struct glass *g, const struct glass_say *c, souk_turn *tu
     uint32_t ask = 0;
     souk_ref to = souk_ref(glass, c->to);
     if (c->asks)
-        ask = souk_ask(turn, to, glass_told, SOUK_WITHIN_MS(HOUR), glass_take, .from = c->from, .number = c->number,
+        ask = souk_ask(turn, to, glass_told, SOUK_WITHIN_MS(MONTH_MS), glass_take, .from = c->from, .number = c->number,
                        .how = c->how);
     else if (souk_key_equal(c->to, souk_self(turn).key))
         souk_wake(turn, 20, glass_later, .from = c->from, .number = c->number, .how = c->how);

@@ -322,7 +322,8 @@ take_incoming(struct souk_worker *w)
             souk_slice_route(w, m);
             continue;
         }
-        if (!souk_buggify(w->partition->world, SHARD_HELD) && souk_slice_hold(w, shard)) {
+        bool ours = w->holds[shard->number] || !souk_buggify(w->partition->world, SHARD_HELD);
+        if (ours && souk_slice_hold(w, shard)) {
             accept(w, shard, m);
             continue;
         }

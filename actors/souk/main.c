@@ -35,7 +35,6 @@ static const struct { const char *name; int (*main)(int argc, char **argv); cons
     { "contract", souk_contract_main, "what kinds can be told and remember, and which changes of it break readers" },
     { "repair", souk_repair_main, "what is damaged in a data directory, what that costs, and mends it when told to" },
     { "crash", souk_crash_main, "kill -9 or another fault in mid-rush, restart, check; as often as you like" },
-    { "crash", souk_crash_main, "kill -9 in mid-rush, restart, check; as often as you like" },
     { "sim", souk_sim_main, "sales in the simulator, seed after seed: crashes, faults of disks and links" },
 };
 

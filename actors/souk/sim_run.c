@@ -15,10 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 64, BLOCK = 50, SEED_SECONDS_MAX = 60, TELL_MS = 500 };
+enum { JOBS_MAX = 64, BLOCK = 50, SEED_CPU_S_MAX = 10, SEED_S_MAX = 300, TELL_MS = 500 };
 
 /* What a child says of one seed; smaller than a pipe's atomic write. */
 struct said { uint64_t seed; struct sim_outcome outcome; };
@@ -57,12 +58,15 @@ souk_sim_given_plan(const struct sim_given *given, uint64_t seed, struct sim_pla
 static _Noreturn void
 child_main(const struct sim_given *given, struct child *c, int out)
 {
+    const struct itimerval enough = { .it_value = { .tv_sec = SEED_CPU_S_MAX } };
     signal(SIGALRM, SIG_DFL);
+    signal(SIGPROF, SIG_DFL);
     if (dup2(fileno(c->errors), STDERR_FILENO) < 0) _exit(2);
     for (; c->next < c->end; c->next++) {
         struct sim_plan plan;
         struct said said = { .seed = c->next };
-        alarm(SEED_SECONDS_MAX); /* A run that never ends is found, too. */
+        alarm(SEED_S_MAX); /* A run that never ends is found, too. */
+        (void)setitimer(ITIMER_PROF, &enough, NULL);
         const struct sim_scenario *scenario = souk_sim_given_plan(given, c->next, &plan);
         plan.crashed_at = c->moments;
         scenario->run(&plan, &said.outcome);
@@ -116,7 +120,8 @@ read_errors(struct child *c, int status, char *text)
         snprintf(last, sizeof last, "%s", line);
     }
     char ending[64];
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) snprintf(text, SIM_TEXT, "it never ends");
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGPROF))
+        snprintf(text, SIM_TEXT, "it never ends");
     if (!*text) snprintf(text, SIM_TEXT, "%s", *last ? last : souk_child_ending(status, ending, sizeof ending));
 }
 

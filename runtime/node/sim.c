@@ -113,7 +113,7 @@ draw_rare(souk_sim *sim)
     enum { HALF = 2, LEAST = 2, POWERS = 6 };
     for (unsigned i = 0; i < SOUK_RARE_COUNT; i++) {
         uint64_t drawn = souk_sim_next(&sim->rare_chance);
-        sim->rare_one_in[i] = drawn % HALF ? 0 : LEAST << drawn / HALF % POWERS;
+        sim->rare_one_in[i] = drawn % HALF ? 0 : (uint32_t)LEAST << drawn / HALF % POWERS;
         if (!sim->options.buggify) sim->rare_one_in[i] = 0;
     }
 }
@@ -246,7 +246,8 @@ misfortune(souk_sim *sim)
 {
     enum { CROWD_MS = 3000 };
     struct souk_sim_node *node = &sim->nodes[souk_sim_below(&sim->world, sim->nodes_count)];
-    if (souk_sim_one_of(sim, &sim->world.chance, sim->options.checkpoint_one_in))
+    if (!node->partition->checkpoint.phase && /* One after the other, else it never comes to rest. */
+        souk_sim_one_of(sim, &sim->world.chance, sim->options.checkpoint_one_in))
         atomic_store(&node->partition->checkpoint_wanted, true);
     if (souk_sim_one_of(sim, &sim->disk_chance, sim->options.disk.crowd_one_in)) {
         node->crowded_ns = sim->world.now_ns + souk_sim_next(&sim->disk_chance) % (CROWD_MS * UINT64_C(1000000));

@@ -205,8 +205,11 @@ vault_each(souk_vault *face, struct souk_bytes prefix,
 static souk_err
 vault_last(souk_vault *face, struct souk_bytes prefix, void *name, size_t room, size_t *length)
 {
-    const struct shelf *shelf = &((struct memory_vault *)face)->store->seen;
+    souk_memory_store *store = ((struct memory_vault *)face)->store;
+    const struct shelf *shelf = &store->seen;
     uint8_t beyond[VAULT_NAME_MAX];
+    if (souk_memory_has_ended(store))
+        return SOUK_ERR_IO;
     souk_assert(prefix.length > 0 && prefix.length <= sizeof beyond);
     memcpy(beyond, prefix.at, prefix.length);
     souk_assert(beyond[prefix.length - 1]++ < UINT8_MAX); /* Prefixes are letters. */

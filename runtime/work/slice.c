@@ -322,7 +322,8 @@ take_incoming(struct souk_worker *w)
             souk_slice_route(w, m);
             continue;
         }
-        if (!souk_buggify(w->partition->world, SHARD_HELD) && souk_slice_hold(w, shard)) {
+        bool ours = w->holds[shard->number] || !souk_buggify(w->partition->world, SHARD_HELD);
+        if (ours && souk_slice_hold(w, shard)) {
             accept(w, shard, m);
             continue;
         }
@@ -451,7 +452,7 @@ bool
 souk_slice_step(struct souk_worker *w)
 {
     struct souk_partition *p = w->partition;
-    if (souk_partition_behind(p)) return false;
+    if (souk_partition_behind(p) || souk_buggify(p->world, RING_FULL)) return false;
     if (w->careful && atomic_load(&p->position) != atomic_load(&p->durable)) return false;
     if (souk_buggify(p->world, RING_FULL)) return false;
     begin(w);

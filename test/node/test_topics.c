@@ -49,7 +49,7 @@ named(const char *what, unsigned i)
 static void
 open_sim(uint64_t seed, uint32_t crash_one_in)
 {
-    struct souk_sim_options options = { .seed = seed, .kinds = kinds, .crash_one_in = crash_one_in,
+    struct souk_sim_options options = { .seed = seed, .kinds = kinds, .crash_one_in = crash_one_in, .buggify = seed % 2,
                                         .checkpoint_one_in = crash_one_in ? 200 : 0 };
     memset(ear_logs, 0, sizeof ear_logs);
     sim = souk_sim_open(&options);

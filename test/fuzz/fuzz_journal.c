@@ -84,7 +84,7 @@ put_table(struct disk *d, struct souk_bytes bytes, uint64_t position, uint64_t n
 static void
 put_vault(struct disk *d)
 {
-    uint8_t value[SOUK_HEAD_BYTES + ENTRIES_MAX * (SOUK_ROW_BYTES + 2)], number[8], marker[SOUK_MARKER_BYTES];
+    uint8_t value[SOUK_HEAD_BYTES + ENTRIES_MAX * (SOUK_ROW_BYTES + 2)], marker[SOUK_MARKER_BYTES];
     uint8_t name[SOUK_SNAPSHOT_NAME], head_name[SOUK_HEAD_NAME];
     struct souk_index_row rows[ENTRIES_MAX];
     struct souk_snapshot_head snapshot;
@@ -116,8 +116,6 @@ put_vault(struct disk *d)
     souk_head_name(head_name, head_number);
     if (raw) put(d, head_name, sizeof head_name, raw->value.length ? raw->value.at : "", raw->value.length);
     else put(d, head_name, sizeof head_name, value, (size_t)(p - value));
-    souk_store_be64_(number, head_number);
-    put(d, "h", 1, number, sizeof number);
     if (!(d->flags & MARKER)) return;
     m.rows = head.rows;
     m.tables = head.tables;
@@ -269,9 +267,7 @@ check(souk_journal *journal, souk_vault *vault)
     souk_assert(!err || ((err == SOUK_ERR_CORRUPT || err == SOUK_ERR_VERSION) && *report.why));
     (void)tool(journal, vault, JOURNAL_CAT, true);
     (void)tool(journal, vault, JOURNAL_STATS, true);
-    bool sound = !tool(journal, vault, JOURNAL_VERIFY, false);
-    souk_assert(!sound || !err);
-    return sound;
+    return !tool(journal, vault, JOURNAL_VERIFY, false); /* What the checker minds beyond it is what bodies mean. */
 }
 
 /* How a start went: `end` is the last position after it. */

@@ -416,7 +416,7 @@ snapshots(void **state)
     put_snapshot(s, 2, 50, 1, 0);
     finds(s, "the vault has actors of kind 50, which this program lacks");
     remove_snapshot(s, 2, 50);
-    put(s, "c\0short", 7, "", 0);
+    put(s, "c\0\0\0\0\0\0\0", 9, "", 0); /* Before all others. */
     finds(s, "it has a snapshot of nobody");
 }
 

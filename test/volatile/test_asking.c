@@ -143,7 +143,7 @@ static void
 deadlines_travel(souk_sim *sim)
 {
     for (unsigned i = 0; i < 3; i++) who[i] = named(sim, &puppet_kind, 10 + i);
-    struct puppet_request r;
+    static struct puppet_request r; /* Under way to the end. */
     uint64_t now = souk_sim_now_ms(sim);
     puppet_send(sim, &r, named(sim, &puppet_kind, 1), run_ask_with_less, 0, 700);
     pass(sim, 100);

@@ -64,7 +64,7 @@ struct souk_sim_options {
     void *arrived_self;
 };
 
-/* Nodes on empty disks. NULL is out of memory. */
+/* Nodes on empty disks. NULL is out of memory. Whoever still waits for an answer when it is closed has lost it. */
 souk_sim *souk_sim_open(const struct souk_sim_options *options);
 void souk_sim_close(souk_sim **sim_p);
 

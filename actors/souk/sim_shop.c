@@ -361,9 +361,14 @@ sell(void)
 static void
 come_to_rest(void)
 {
-    enum { REST_MS = 7200000, STEPS_MAX = 100000 };
+    enum { REST_MS = 7200000, STEPS_MAX = 100000, TROUBLED_STEPS = 4000 };
     souk_sim *sim = shop->sim;
-    for (uint64_t end = souk_sim_now_ms(sim) + REST_MS; souk_sim_now_ms(sim) < end;) {
+    uint64_t end = UINT64_MAX; /* Once its clock jumps no more. */
+    for (unsigned steps = 0; souk_sim_now_ms(sim) < end; steps++) {
+        if (steps == TROUBLED_STEPS) {
+            souk_sim_calm(sim);
+            end = souk_sim_now_ms(sim) + REST_MS;
+        }
         souk_sim_expect(sim, souk_sim_provider_step(shop->provider));
         if (!souk_sim_step(sim) && !souk_sim_provider_busy(shop->provider)) break;
     }

@@ -28,16 +28,13 @@ static souk_err
 note_row(struct souk_recovery *r, const struct souk_index_row *row)
 {
     struct souk_partition *p = r->p;
-    uint64_t name;
     if (!souk_recovery_hosts(r, "the vault", row->actor.kind)) return SOUK_ERR_VERSION;
     if (row->position > r->newest) r->newest = row->position;
     if (row->name > atomic_load_explicit(&p->checkpoint.names, memory_order_relaxed))
         atomic_store_explicit(&p->checkpoint.names, row->name, memory_order_relaxed);
     struct souk_shard *shard = souk_shard_of(p, row->actor.key);
-    (void)souk_shard_filed(shard, row->actor.kind, row->actor.key, &name);
-    if (name >= row->name) return SOUK_OK; /* The actor has a later one. */
-    (void)souk_shard_file(shard, row->actor.kind, row->actor.key, row->position, row->name);
-    if (row->has_asks) SOUK_RECOVERY_PUSH(r, asking, row->actor);
+    bool latest = souk_shard_file_later(shard, row->actor.kind, row->actor.key, row->position, row->name);
+    if (latest && row->has_asks) SOUK_RECOVERY_PUSH(r, asking, row->actor);
     return SOUK_OK;
 }
 
@@ -106,10 +103,15 @@ earlier(const void *a, const void *b)
 static souk_err
 take_head(struct souk_recovery *r, uint64_t number, const struct souk_head *head)
 {
+    enum { AHEAD = 12 };
     struct souk_checkpoint *c = &r->p->checkpoint;
     souk_err err = SOUK_OK;
     for (uint32_t i = 0; i < head->rows && !err; i++) {
         struct souk_index_row row = souk_head_row(head, i);
+        if (i + AHEAD < head->rows) {
+            souk_ref soon = souk_head_row(head, i + AHEAD).actor;
+            souk_shard_file_soon(souk_shard_of(r->p, soon.key), soon.kind, soon.key);
+        }
         if (row.position > head->position)
             return souk_recovery_fault(r, SOUK_ERR_CORRUPT, "the vault has a snapshot from beyond what was durable");
         err = note_row(r, &row);

@@ -99,7 +99,7 @@ read_options(struct souk_options_memory *memory, struct settings *s, int argc, c
           "the secret that the provider signs webhooks with" },
         { "backlog-mib", SOUK_OPTION_NUMBER, &s->backlog_mib, "16", 1, 1024, "N",
           "batches not yet on disk before new requests get 503" },
-        { "checkpoint-mib", SOUK_OPTION_NUMBER, &s->checkpoint_mib, "64", 1, 65536, "N",
+        { "checkpoint-mib", SOUK_OPTION_NUMBER, &s->checkpoint_mib, "32", 1, 65536, "N",
           "growth of the journal between checkpoints" },
         { "actors-max", SOUK_OPTION_NUMBER, &s->actors_max, "4194304", 1024, UINT32_MAX, "N",
           "actors in memory before idle ones are put to sleep" },

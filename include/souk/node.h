@@ -98,7 +98,7 @@ struct souk_options {
     const struct souk_guest *guests;      /* enter NULL at the end; NULL: none. */
     unsigned workers;                   /* 0: cores, or cores - 1 on small machines. */
     uint32_t backlog_max;               /* Un-synced bytes before new requests are refused; 0: 16 MiB. */
-    uint32_t checkpoint_mib;            /* Journal growth between checkpoints; 0: 64. */
+    uint32_t checkpoint_mib;            /* Journal growth between checkpoints; 0: 32. */
     uint32_t actors_max;                /* Live in memory before idle ones are put to sleep; 0: 4 Mi. */
     uint32_t volatile_max;              /* Volatile ones in one shard before spawning is refused; 0: 16 Mi. */
     uint32_t stall_ms;                  /* The watchdog says which turn takes longer; 0: 1000, or SOUK_STALL_NEVER. */

@@ -248,7 +248,7 @@ fill(struct souk_partition *p, const struct souk_partition_options *o)
     p->page = o->page;
     p->ports = o->ports;
     p->backlog_max = o->backlog_max ? o->backlog_max : 16 << 20;
-    p->checkpoint_bytes = o->checkpoint_bytes ? o->checkpoint_bytes : UINT64_C(64) << 20;
+    p->checkpoint_bytes = o->checkpoint_bytes ? o->checkpoint_bytes : UINT64_C(32) << 20;
     p->actors_max = o->actors_max ? o->actors_max : 4 << 20;
     p->volatile_max = o->volatile_max ? o->volatile_max : 16 << 20;
     p->memory_max = o->memory_max ? o->memory_max : UINT64_MAX;

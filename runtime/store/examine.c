@@ -39,6 +39,8 @@ souk_examine_text(const char *text)
     if (strncmp(text, "Corruption", strlen("Corruption")) == 0 || strstr(text, "No such file or directory") ||
         strstr(text, "create_if_missing is false"))
         return SOUK_ERR_CORRUPT;
+    /* A damaged place says that a block lies beyond its table's end: LevelDB reads mapped files, and says this itself. */
+    if (strstr(text, ".ldb: Invalid argument")) return SOUK_ERR_CORRUPT;
     if (strstr(text, "lock") && (strstr(text, "already held") || strstr(text, "temporarily unavailable")))
         return SOUK_ERR_LOCKED;
     return SOUK_ERR_IO;

@@ -310,8 +310,8 @@ void souk_shard_calls_trim(struct souk_shard *shard, souk_heap *heap);
 /* Remembers that an actor has a snapshot, of which position, and under which name; returns the name of the one that it
  * had before, or 0. The shard's holder. */
 uint64_t souk_shard_file(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position, uint64_t name);
-/* The same, unless it has a later one; and says that this will be done soon, so that the memory is at hand: whoever does
- * it millions of times would wait for it each time. Recovery. */
+/* The same, unless it has a later one; and says that this will be done soon, so that the memory is at hand: whoever
+ * does it millions of times would wait for it each time. Recovery. */
 bool souk_shard_file_later(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position, uint64_t name);
 void souk_shard_file_soon(const struct souk_shard *shard, uint32_t kind, souk_key key);
 /* The position and the name of an actor's snapshot; 0 when it has none. The shard's holder. */

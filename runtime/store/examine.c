@@ -39,7 +39,7 @@ souk_examine_text(const char *text)
     if (strncmp(text, "Corruption", strlen("Corruption")) == 0 || strstr(text, "No such file or directory") ||
         strstr(text, "create_if_missing is false"))
         return SOUK_ERR_CORRUPT;
-    /* A damaged place says that a block lies beyond its table's end: LevelDB reads mapped files, and says this itself. */
+    /* Damage may say that a block lies beyond its table's end: LevelDB, which maps files, finds this out itself. */
     if (strstr(text, ".ldb: Invalid argument")) return SOUK_ERR_CORRUPT;
     if (strstr(text, "lock") && (strstr(text, "already held") || strstr(text, "temporarily unavailable")))
         return SOUK_ERR_LOCKED;

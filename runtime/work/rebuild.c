@@ -3,9 +3,9 @@
  * (DURABILITY R5). Called by keeper.c, on the keeper's thread, beside workers and journal.
  *
  * The actor is parked meanwhile, so its state at `dep`, the last batch that has something of it, is what it must get
- * back. What a checkpoint's marker vouches for is in the actor's snapshot, if it has one; so the journal is read from
- * after the later of the two. A snapshot whose state the kind cannot read any more is as good as none: then all that
- * has happened to the actor is read, as long as the journal has its beginning. */
+ * back. The journal from the marker's `low` on has all that no snapshot vouches for; so it is read from there, or from
+ * after the actor's snapshot, if that is later. A snapshot whose state the kind cannot read any more is as good as
+ * none: then all that has happened to the actor is read, as long as the journal has its beginning. */
 #include "work/checkpoint.h"
 #include "work/fault.h"
 #include "work/past.h"
@@ -56,8 +56,8 @@ read_snapshot(struct rebuild *r)
     if (!err && value) err = souk_marker_read((struct souk_bytes){ value, length }, &marker, &old);
     free(value);
     if (err) return err;
-    r->from = 1 + marker.position;
-    if (!r->name) return SOUK_OK; /* It has none: then all of it is after the marker. */
+    r->from = marker.low ? marker.low : 1; /* Not its position: an actor that was set apart then was not cut. */
+    if (!r->name) return SOUK_OK;          /* It has none: then all of it is from there on. */
     souk_snapshot_name(name, r->name, cell->kind->number, cell->key);
     err = read_vault(r, (struct souk_bytes){ name, sizeof name }, &value, &length);
     if (!err && !value) err = SOUK_ERR_CORRUPT;

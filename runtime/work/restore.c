@@ -57,6 +57,7 @@ take_table(struct souk_recovery *r, struct souk_bytes table, uint32_t shard)
     size_t length;
     souk_err err = souk_batch_open(&batch, table, &(struct souk_link){ 0, 0 }, &length);
     if (!err && (length != table.length || batch.position != r->marker.position)) err = SOUK_ERR_CORRUPT;
+    if (!err && batch.time_ms > r->last_ms) r->last_ms = batch.time_ms; /* Time never goes back (R9). */
     while (!err) {
         err = souk_batch_next(&batch, &step);
         if (!err && step.class == SOUK_STEP_END) return SOUK_OK;

@@ -40,7 +40,8 @@ souk_shard_calls_trim(struct souk_shard *shard, souk_heap *heap)
     for (uint32_t i = 0; i < shard->calls_count; i++) {
         struct souk_outstanding_call call = shard->calls[i];
         struct souk_cell *cell = souk_cell_find(&shard->directory, call.asker.kind, call.asker.key);
-        if (cell && souk_cell_ask(cell, call.asker.number)) shard->calls[kept++] = call;
+        bool open = cell && (cell->broken || souk_cell_ask(cell, call.asker.number)); /* It may be mended. */
+        if (open) shard->calls[kept++] = call;
         else souk_message_free(heap, call.call);
     }
     shard->calls_count = kept;

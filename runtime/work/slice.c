@@ -420,6 +420,7 @@ take_uncut(struct souk_worker *w)
 {
     struct souk_checkpoint *c = &w->partition->checkpoint;
     if (!atomic_load_explicit(&c->cutting, memory_order_acquire) || !atomic_load(&c->left)) return;
+    if (atomic_load_explicit(&c->bytes, memory_order_relaxed) > SOUK_UNWRITTEN_MAX) return; /* See cut.c. */
     uint32_t epoch = atomic_load(&c->epoch);
     for (unsigned n = 0; n < SOUK_SHARDS; n++) {
         struct souk_shard *shard = &w->partition->shards[w->shard_cursor++ % SOUK_SHARDS];

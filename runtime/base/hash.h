@@ -16,6 +16,11 @@ souk_key souk_hash_pair(const struct souk_secret *secret, souk_key first, souk_k
 /* A link of the journal's chain: XXH3-128 of the previous link and the bytes. Finds damage, not forgery. */
 struct souk_link { uint64_t high, low; };
 struct souk_link souk_hash_link(struct souk_link previous, const void *at, size_t length);
+static inline bool
+souk_link_equal(struct souk_link a, struct souk_link b)
+{
+    return a.high == b.high && a.low == b.low;
+}
 
 /* HMAC-SHA-256 (RFC 2104) of the parts in their order, as if they were one text. `out` gets 32 bytes. Any thread. */
 void souk_hmac_sha256(const void *secret, size_t secret_length, const struct souk_bytes *parts, size_t count,

@@ -213,7 +213,7 @@ souk_batch_open(struct souk_batch_reader *r, struct souk_bytes bytes, const stru
     };
     if (previous) {
         struct souk_link link = souk_hash_link(*previous, at + 16, (size_t)size - 16);
-        if (link.high != r->link.high || link.low != r->link.low) return SOUK_ERR_CORRUPT;
+        if (!souk_link_equal(link, r->link)) return SOUK_ERR_CORRUPT;
     }
     *length = (size_t)size;
     return SOUK_OK;

@@ -51,7 +51,7 @@ typedef struct souk_contract {
 } souk_contract;
 
 /* The contract of kinds, NULL at the end; borrows their names. `durable_only` leaves out volatile ones.
- * SOUK_ERR_MEMORY: nothing is to be closed. */
+ * SOUK_ERR_USAGE: two kinds have one number; SOUK_ERR_MEMORY. Then nothing is to be closed. */
 souk_err souk_contract_of(souk_contract *out, const struct souk_kind *const *kinds, bool durable_only) SOUK_MUST_CHECK;
 /* Adds all kinds of another one, which is empty afterwards, also on an error. SOUK_ERR_USAGE: a number is there twice;
  * SOUK_ERR_MEMORY. */

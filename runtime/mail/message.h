@@ -14,7 +14,8 @@ enum souk_message_class {
     SOUK_WAKE,     /* From an actor to itself, at `due_ms`. */
     SOUK_CALL,     /* To a port: `to.kind` is the port's number, `asker` the caller. Always an exit. */
     SOUK_ANSWER,   /* An exit: the answer to a request. */
-    SOUK_LOADED,   /* To the keeper: an actor's snapshot is needed; from him: here it is. */
+    SOUK_LOADED,   /* To the keeper: an actor's snapshot is needed, that of the number `due_ms`; from him: here it is.
+                    * With a `dep`: its state as of that position is, made of that snapshot and the journal. */
     SOUK_CHUNK,    /* To the keeper: a snapshot of `to`, in place of the one with the number `time_ms`; or a table of
                     * the shard `tag` (`to` is nobody). Its number is `due_ms`; it is written when `dep` is durable. */
     SOUK_SIGNAL,   /* To a volatile actor, from the runtime or a verb: `tag` is an enum souk_signal. */

@@ -17,7 +17,7 @@
 #include "world/world.h"
 
 /* The full reserve: the largest un-synced backlog (16 MiB), one memtable flush (8 MiB), the largest usual compaction
- * of the journal (that table and two of 32 MiB beside it: 72 MiB) and the vault's flush and compaction (34 MiB), and as
+ * of the journal (that table and two of 32 MiB beside it: 72 MiB) and the vault's flush and compaction (28 MiB), and as
  * much again. On a small disk it is a tenth of the disk. */
 #define SOUK_DATA_RESERVE (UINT64_C(256) << 20)
 

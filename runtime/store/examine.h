@@ -18,8 +18,8 @@ struct souk_examined_list { struct souk_examined *at; size_t count, room; };
  * each log can be read to its end, too. For a vault: LevelDB skips a part of a log that has become zeros, and
  * nothing else would miss a snapshot. `why` names the file. SOUK_ERR_CORRUPT; SOUK_ERR_IO; SOUK_ERR_MEMORY. */
 souk_err souk_examine(const char *path, bool logs, char *why, size_t why_size) SOUK_MUST_CHECK;
-/* Looks for damage in each file, which reads all of them, and says in `why` where the first is; nothing, and false,
- * when there is none. */
+/* Looks for damage in each file, which reads all of them, and says in `why` where the first is. False when none is
+ * found, also because a file could not be read: `why` is then not to be used. */
 bool souk_examine_all(const char *path, char *why, size_t why_size);
 /* Lists all tables and logs that are in a directory, whether a MANIFEST names them or not. To be freed with
  * souk_examined_free(). SOUK_ERR_MISSING: there is no such directory; SOUK_ERR_IO; SOUK_ERR_MEMORY. */

@@ -124,11 +124,14 @@ static souk_err
 read_fault(struct database *base, char *text)
 {
     char sentence[SOUK_STORE_WHY];
-    souk_err err = souk_examine_text(text);
-    if (*base->why != '\0') /* The first has been told, and to look for the place reads all. */
+    souk_err err;
+    if (*base->why != '\0') { /* The first has been told, and to look for the place reads all. */
+        err = souk_examine_text(text);
         leveldb_free(text);
-    else if (fault_of(base, text, sentence) == err)
-        (void)tell(base, sentence);
+        return err;
+    }
+    err = fault_of(base, text, sentence);
+    (void)tell(base, sentence);
     return err;
 }
 

@@ -9,7 +9,7 @@
 typedef struct souk_salvage souk_salvage;
 
 /* Reads all of a journal's files. What is damaged in them is left out, and told by souk_salvage_damage(). It takes
- * memory for what the logs hold, some 64 MiB at most, and a few words for each group. SOUK_ERR_MISSING: there is no
+ * memory for what the logs hold, a memtable or two, and a few words for each group. SOUK_ERR_MISSING: there is no
  * such directory; SOUK_ERR_IO; SOUK_ERR_MEMORY. */
 souk_err souk_salvage_open(souk_salvage **out, const char *journal) SOUK_MUST_CHECK;
 /* Calls `group` for each group, in the order of their positions, until it returns other than SOUK_OK, which is

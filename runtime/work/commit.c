@@ -98,7 +98,6 @@ souk_commit_begin(struct souk_partition *p, uint64_t position, struct souk_link 
 {
     atomic_store(&p->position, position);
     atomic_store(&p->durable, position);
-    p->link = link;
     tell_end(p, position, link);
 }
 
@@ -110,7 +109,9 @@ souk_commit_step(struct souk_partition *p)
     uint8_t header[SOUK_GROUP_HEADER];
     if (atomic_load(&p->fault) || atomic_exchange(&p->baton, true)) return false;
     uint64_t first = atomic_load_explicit(&p->durable, memory_order_relaxed) + 1;
-    struct souk_link previous = p->link, link = p->link;
+    struct souk_link previous, link;
+    (void)souk_commit_end(p, &previous); /* The baton's holder alone writes it. */
+    link = previous;
     size_t count = collect(p, parts + 1, PARTS, first, &link);
     if (!count) {
         atomic_store(&p->baton, false);
@@ -129,7 +130,6 @@ souk_commit_step(struct souk_partition *p)
         tell_workers(p);
         return true;
     }
-    p->link = link;
     atomic_fetch_sub_explicit(&p->backlog_bytes, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&p->groups, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&p->group_bytes, bytes, memory_order_relaxed);

@@ -5,7 +5,6 @@
  * Only actors that have changed since the last cut are looked at, and those for whom messages wait: they stand in the
  * shard's list `noted`. */
 #include "base/mutant.h"
-#include "work/checkpoint.h"
 #include "work/partition.h"
 #include "world/rare.h"
 

@@ -157,7 +157,6 @@ souk_fault_rebuild(struct souk_worker *w)
         struct souk_shard *shard = souk_shard_of(w->partition, m->to.key);
         const struct souk_cell *cell = souk_cell_find(&shard->directory, m->to.kind, m->to.key);
         m->dep = cell->position;
-        (void)souk_shard_filed(shard, m->to.kind, m->to.key, &m->due_ms);
         m->ending = SOUK_LATE; /* As of an actor that has no snapshot. */
         if (cell->position) souk_keeper_rebuild(w, m);
         else souk_worker_deliver(w, m);

@@ -86,12 +86,10 @@ souk_shard_file_soon(const struct souk_shard *shard, uint32_t kind, souk_key key
 }
 
 uint64_t
-souk_shard_filed(const struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t *name)
+souk_shard_filed(const struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t *position)
 {
-    const struct souk_filed *f = &shard->filed;
-    *name = 0;
-    if (!f->slots) return 0;
-    const struct souk_filing *s = find(f, key, kind);
-    *name = s->name;
-    return s->kind_position & ((UINT64_C(1) << POSITION_BITS) - 1);
+    static const struct souk_filing nobody;
+    const struct souk_filing *s = shard->filed.slots ? find(&shard->filed, key, kind) : &nobody;
+    if (position) *position = s->kind_position & ((UINT64_C(1) << POSITION_BITS) - 1);
+    return s->name;
 }

@@ -38,7 +38,9 @@ souk_keeper_load(struct souk_worker *w, struct souk_cell *cell, uint64_t name)
 void
 souk_keeper_rebuild(struct souk_worker *w, struct souk_message *wanted)
 {
+    const struct souk_shard *shard = souk_shard_of(w->partition, wanted->to.key);
     souk_assert(wanted->dep);
+    wanted->due_ms = souk_shard_filed(shard, wanted->to.kind, wanted->to.key, NULL);
     souk_mailbox_push(&w->partition->keeper_box, wanted, wanted);
     souk_bed_call(&w->partition->keeper_bed);
 }

@@ -228,7 +228,6 @@ struct souk_partition {
     _Atomic uint64_t backlog_bytes;          /* Taken and not yet durable. */
     _Alignas(64) _Atomic uint64_t published; /* How often a slice has sent to shards that others held. */
     _Alignas(64) _Atomic bool baton;         /* Whoever has it commits. */
-    struct souk_link link;                   /* Under the baton: the link at `durable`. */
     struct souk_journal_end end;             /* Written under the baton, read by any. */
     struct souk_histogram *commit_ns;        /* Under the baton. */
     _Atomic uint64_t groups, group_bytes, commits_inline;
@@ -314,8 +313,8 @@ uint64_t souk_shard_file(struct souk_shard *shard, uint32_t kind, souk_key key, 
  * does it millions of times would wait for it each time. Recovery. */
 bool souk_shard_file_later(struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t position, uint64_t name);
 void souk_shard_file_soon(const struct souk_shard *shard, uint32_t kind, souk_key key);
-/* The position and the name of an actor's snapshot; 0 when it has none. The shard's holder. */
-uint64_t souk_shard_filed(const struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t *name);
+/* The name of an actor's snapshot and, unless NULL, its position; 0 when it has none. The shard's holder. */
+uint64_t souk_shard_filed(const struct souk_shard *shard, uint32_t kind, souk_key key, uint64_t *position);
 /* A checkpoint must look at the actor: it has changed, or messages wait for it. The shard's holder. */
 static inline void
 souk_shard_note(struct souk_shard *shard, struct souk_cell *cell)
@@ -461,7 +460,8 @@ bool souk_keeper_step(struct souk_partition *partition);
 void souk_keeper_load(struct souk_worker *worker, struct souk_cell *cell, uint64_t name);
 /* Remembers that a table is in the vault. The keeper's thread, or recovery. */
 void souk_keeper_note_table(struct souk_partition *partition, struct souk_table_place place);
-/* Asks for the state of an actor as it was at wanted->dep, which becomes durable. Takes the message. */
+/* Asks for the state of an actor as it was at wanted->dep, which becomes durable. Takes the message. The shard's
+ * holder. */
 void souk_keeper_rebuild(struct souk_worker *worker, struct souk_message *wanted);
 
 /* ---- cut.c: the shard's holder. ---- */

@@ -140,9 +140,7 @@ tell_actor(struct souk_worker *w, struct souk_shard *shard, struct souk_message 
         if (!cell->loading && !cell->broken) state = cell->state;
     }
     if (!kind->policy && (!cell || cell->loading)) {
-        uint64_t name;
-        a.position = souk_shard_filed(shard, to.kind, to.key, &name);
-        a.asleep = name != 0;
+        a.asleep = souk_shard_filed(shard, to.kind, to.key, &a.position) != 0;
     }
     if (state) a.state_size = souk_state_size(kind, state);
     a.state.length = a.state_size <= SOUK_LOOK_STATE_MAX ? a.state_size : 0;

@@ -47,8 +47,7 @@ souk_recovery_wake(struct souk_recovery *r, uint32_t kind, souk_key key, struct 
     *out = cell = souk_cell_new(&shard->directory, &shard->arena, p->kinds[kind], key);
     atomic_fetch_add(&p->actors, 1);
     souk_kind_count(&p->workers[0]->slice.tally[kind].lives, 1);
-    uint64_t number;
-    (void)souk_shard_filed(shard, kind, key, &number);
+    uint64_t number = souk_shard_filed(shard, kind, key, NULL);
     if (!number) return SOUK_OK;
     uint8_t name[SOUK_SNAPSHOT_NAME];
     void *value = NULL;

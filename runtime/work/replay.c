@@ -54,8 +54,9 @@ name_actor(struct souk_recovery *r, const struct souk_step *step, uint64_t posit
     struct souk_shard *shard = souk_shard_of(r->p, step->key);
     e.cell = souk_cell_find(&shard->directory, step->kind, step->key);
     souk_err err = SOUK_OK;
-    uint64_t name;
-    if (!e.cell && souk_shard_filed(shard, step->kind, step->key, &name) < position)
+    uint64_t snapshot = position;
+    if (!e.cell) (void)souk_shard_filed(shard, step->kind, step->key, &snapshot);
+    if (snapshot < position)
         err = souk_recovery_wake(r, step->kind, step->key, &e.cell);
     if (!err) SOUK_RECOVERY_PUSH(r, entries, e);
     return err;
@@ -145,20 +146,14 @@ replay_batch(struct souk_recovery *r, struct souk_batch_reader *batch)
 
 /* ---- The journal. ---- */
 
-static bool
-differs(struct souk_link a, struct souk_link b)
-{
-    return a.high != b.high || a.low != b.low;
-}
-
 /* Whether the history up to here is the one that the checkpoint saw. */
 static bool
 is_another(struct souk_recovery *r, const struct souk_batch_reader *batch)
 {
-    if (batch->position == r->marker.position && differs(batch->link, r->marker.link)) return true;
+    if (batch->position == r->marker.position && !souk_link_equal(batch->link, r->marker.link)) return true;
     for (; r->seen_count && r->seen[r->seen_count - 1].position <= batch->position; r->seen_count--) {
         const struct souk_seen *seen = &r->seen[r->seen_count - 1];
-        if (seen->position == batch->position && differs(seen->link, batch->link)) return true;
+        if (seen->position == batch->position && !souk_link_equal(seen->link, batch->link)) return true;
     }
     return false;
 }

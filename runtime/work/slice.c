@@ -200,8 +200,7 @@ find_actor(struct souk_worker *w, struct souk_shard *shard, const struct souk_me
     cell = souk_cell_new(&shard->directory, &shard->arena, w->partition->kinds[m->to.kind], m->to.key);
     souk_kind_count(&w->slice.tally[m->to.kind].lives, 1);
     atomic_fetch_add_explicit(&w->partition->actors, 1, memory_order_relaxed);
-    uint64_t name;
-    (void)souk_shard_filed(shard, m->to.kind, m->to.key, &name);
+    uint64_t name = souk_shard_filed(shard, m->to.kind, m->to.key, NULL);
     if (name) {
         cell->loading = true;
         souk_keeper_load(w, cell, name);
@@ -455,7 +454,6 @@ souk_slice_step(struct souk_worker *w)
     struct souk_partition *p = w->partition;
     if (souk_partition_behind(p) || souk_buggify(p->world, RING_FULL)) return false;
     if (w->careful && atomic_load(&p->position) != atomic_load(&p->durable)) return false;
-    if (souk_buggify(p->world, RING_FULL)) return false;
     begin(w);
     unsigned most = own_share(w);
     for (unsigned n = 0; n < most && take_ready(w, w->ready); n++) {}

@@ -12,7 +12,6 @@ remake(struct souk_worker *w, struct souk_shard *shard, struct souk_cell *cell, 
     souk_shard_note(shard, cell);
     shard->rebuilding++;
     m->dep = cell->position;
-    (void)souk_shard_filed(shard, m->to.kind, m->to.key, &m->due_ms);
     souk_keeper_rebuild(w, m);
 }
 

@@ -10,12 +10,6 @@ wrong(struct souk_walk *w, souk_err err, const char *why, uint64_t at)
     return err;
 }
 
-static bool
-link_equal(struct souk_link a, struct souk_link b)
-{
-    return a.high == b.high && a.low == b.low;
-}
-
 souk_err
 souk_walk_group(void *walk, uint64_t first, struct souk_bytes bytes)
 {
@@ -27,7 +21,7 @@ souk_walk_group(void *walk, uint64_t first, struct souk_bytes bytes)
     if (!souk_group_open(bytes, &count, &previous))
         return wrong(w, SOUK_ERR_CORRUPT, "a group without its header", first);
     if (w->next && w->next != first) return wrong(w, SOUK_ERR_CORRUPT, "a gap", w->next);
-    if (w->linked && !w->unchained && !link_equal(previous, w->link))
+    if (w->linked && !w->unchained && !souk_link_equal(previous, w->link))
         return wrong(w, SOUK_ERR_CORRUPT, "a broken chain", first);
     w->link = previous;
     w->linked = true;

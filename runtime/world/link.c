@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* world/link.c -- see link.h. Parcels stand in one list, by their time of arrival and their number: there are few. */
+/* world/link.c -- see link.h. Parcels stand in one list, by their time of arrival: there are few. */
 #include "world/link.h"
 
 #include "world/sim.h"
@@ -9,7 +9,7 @@
 
 struct souk_links {
     struct souk_sim_net net;
-    uint64_t chance, sent;
+    uint64_t chance;
     struct souk_parcel **parcels;
     size_t count, room;
 };
@@ -83,7 +83,7 @@ souk_links_send(souk_links *links, uint64_t now, uint32_t from, uint32_t to, con
     for (unsigned copies = one_of(links, net->double_one_in) ? 2 : 1; copies > 0; copies--) {
         struct souk_parcel *p = must(malloc(sizeof *p + length));
         uint64_t after = last_ns(links, from, to);
-        *p = (struct souk_parcel){ .due_ns = now + up_to(links, net->delay_ms), .number = ++links->sent, .from = from,
+        *p = (struct souk_parcel){ .due_ns = now + up_to(links, net->delay_ms), .from = from,
                                    .to = to, .late = one_of(links, net->late_one_in), .length = length };
         if (p->late) p->due_ns += up_to(links, net->late_ms);
         else if (p->due_ns < after && !one_of(links, net->reorder_one_in)) p->due_ns = after;

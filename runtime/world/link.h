@@ -12,7 +12,7 @@
 
 /* What travels. Its bytes follow it. */
 struct souk_parcel {
-    uint64_t due_ns, number; /* When it arrives; parcels of one moment arrive by number. */
+    uint64_t due_ns; /* When it arrives; parcels of one moment arrive in the order of sending. */
     uint32_t from, to;
     bool late; /* Others may pass it. */
     size_t length;

@@ -2,6 +2,8 @@
 /* world/sim.c -- see sim.h. */
 #include "world/sim.h"
 
+#include "base/hash.h"
+
 static uint64_t
 monotonic_ns(void *self)
 {
@@ -36,10 +38,7 @@ souk_sim_world_init(struct souk_sim_world *w, uint64_t seed)
 uint64_t
 souk_sim_next(uint64_t *state)
 {
-    uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
+    return souk_hash_mix(*state += UINT64_C(0x9e3779b97f4a7c15));
 }
 
 uint64_t

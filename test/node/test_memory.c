@@ -254,12 +254,12 @@ an_entry_is_small(void **state)
     size_t before = souk_memory_used(memory);
     for (uint32_t i = 1; i <= ACTORS; i++) (void)souk_shard_file(shard, 1 + i % 3, (souk_key){ i, i / 2 }, i, 2 * i);
     for (uint32_t i = 1; i <= ACTORS; i++) {
-        uint64_t name;
-        assert_int_equal(souk_shard_filed(shard, 1 + i % 3, (souk_key){ i, i / 2 }, &name), i);
-        assert_int_equal(name, 2 * i);
+        uint64_t position;
+        assert_int_equal(souk_shard_filed(shard, 1 + i % 3, (souk_key){ i, i / 2 }, &position), 2 * i);
+        assert_int_equal(position, i);
         if (i % 100) continue;
-        assert_int_equal(souk_shard_filed(shard, 1 + (i + 1) % 3, (souk_key){ i, i / 2 }, &name), 0);
-        assert_int_equal(name, 0);
+        assert_int_equal(souk_shard_filed(shard, 1 + (i + 1) % 3, (souk_key){ i, i / 2 }, &position), 0);
+        assert_int_equal(position, 0);
         assert_int_equal(souk_shard_file(shard, 1 + i % 3, (souk_key){ i, i / 2 }, i, 2 * i), 2 * i);
     }
     double each = (double)(souk_memory_used(memory) - before) / ACTORS;
